@@ -1,0 +1,112 @@
+"""What a model can do, as data: the policy reads it, the catalogue shows it, `fit` applies it. No prices here."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from providers.contract.image import Format
+from providers.contract.request import Polarity, Quality
+
+RATIO_SLACK = 1.05
+"""How far a nearest size may be from the shape asked for."""
+AREA_SLACK = 1.15
+"""How many times larger or smaller it may be."""
+
+
+class Sizes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which sizes a model draws: those listed, or those on a grid."""
+
+    default: str = "1024x1024"
+    """Drawn when no size is asked for."""
+    auto: tuple[str, ...] = ()
+    """Sizes the vendor chooses from when none is asked for; then the choice is left to it."""
+    listed: tuple[str, ...] = ()
+    step: int = 0
+    """Both sides are a multiple of it; 0 where only the listed sizes are drawn."""
+    min_side: int = 1
+    max_side: int = 1_000_000
+    min_pixels: int = 1
+    max_pixels: int = 1_000_000_000_000
+    max_ratio: float = 1_000_000.0
+    """Long side over short side."""
+    follows_input: bool = False
+    """The result has the size of the picture sent along; no other can be asked for."""
+
+    def draws(self, width: int, height: int) -> bool:
+        """Whether this exact size is one of them."""
+        if f"{width}x{height}" in self.listed:
+            return True
+        return (
+            self.step > 0
+            and width % self.step == 0
+            and height % self.step == 0
+            and self.min_side <= min(width, height)
+            and max(width, height) <= self.max_side
+            and self.min_pixels <= width * height <= self.max_pixels
+            and max(width, height) <= self.max_ratio * min(width, height)
+        )
+
+    def nearest(self, width: int, height: int) -> tuple[int, int] | None:
+        """The legal size nearest in shape, then in area; None where there is none on the grid."""
+        found = [parse_size(size) for size in self.listed]
+        if self.step > 0:
+            found.extend(self._near_on_grid(width, height))
+
+        def distance(size: tuple[int, int]) -> tuple[float, float]:
+            ratio = size[0] * height / (size[1] * width)
+            area = size[0] * size[1] / (width * height)
+            return round(max(ratio, 1 / ratio), 6), max(area, 1 / area)
+
+        return min(found, key=distance, default=None)
+
+    def _near_on_grid(self, width: int, height: int) -> list[tuple[int, int]]:
+        """Legal sizes around the one asked for, scaled into the bounds first."""
+        scale = 1.0
+        if width * height < self.min_pixels:
+            scale = (self.min_pixels / (width * height)) ** 0.5
+        elif width * height > self.max_pixels:
+            scale = (self.max_pixels / (width * height)) ** 0.5
+        scale = min(scale, self.max_side / max(width, height))
+        scale = max(scale, self.min_side / min(width, height))
+        around = (-1, 0, 1, 2)
+        columns = [(int(width * scale) // self.step + step) * self.step for step in around]
+        rows = [(int(height * scale) // self.step + step) * self.step for step in around]
+        return [(across, down) for across in columns for down in rows if across > 0 < down and self.draws(across, down)]
+
+
+class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One model of a provider."""
+
+    name: str
+    """The vendor's name for it."""
+    title: str = ""
+    description: str = ""
+    operations: frozenset[str] = frozenset({"generate"})
+    sizes: Sizes = Sizes()
+    qualities: tuple[Quality, ...] = ()
+    """Least first; empty where it takes none."""
+    formats: tuple[Format, ...] = (Format.PNG,)
+    """What it can encode, its default first."""
+    honours: frozenset[str] = frozenset()
+    """Which optional request fields it takes (`ImageRequest.OPTIONAL`, `fidelity`, `strength`)."""
+    at_once: int = 1
+    """Most pictures in one call; more are asked for by several calls."""
+    inputs: int = 0
+    """Most pictures that may be sent along, the mask not counted."""
+    mask: Polarity = Polarity.WHITE
+    previews: int = 0
+    """Most unfinished pictures it shows while working."""
+    prompt_limit: int = 32_000
+    """Characters."""
+    asynchronous: bool = False
+    """Submitted, then polled: the job outlives our connection."""
+    shows: bool = True
+    """Whether it is listed to callers."""
+
+
+def parse_size(size: str) -> tuple[int, int]:
+    """`1024x768` as (1024, 768); raises ValueError for anything else."""
+    width, cross, height = size.partition("x")
+    if not (cross and width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise ValueError(f"a size is WIDTHxHEIGHT, not {size!r}")
+    return int(width), int(height)

@@ -1,0 +1,270 @@
+"""The internal schema: one vocabulary every dialect is turned into and every provider is asked in.
+
+Sizes are pixels. Whatever is None was not asked for, and the provider's own default holds.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pricing import Billable
+from providers.contract.image import Format, Image
+
+
+class Quality(StrEnum):
+    """How much effort to spend on a picture, least first."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    XHIGH = "xhigh"
+    MAX = "max"
+
+    @property
+    def rank(self) -> int:
+        """Place in that order, from 0."""
+        return list(Quality).index(self)
+
+
+class Background(StrEnum):
+    """What is behind the subject."""
+
+    OPAQUE = "opaque"
+    TRANSPARENT = "transparent"
+
+
+class Fidelity(StrEnum):
+    """How closely a picture sent along is to be kept."""
+
+    LOW = "low"
+    HIGH = "high"
+
+
+class Moderation(StrEnum):
+    """How strictly content is filtered, where a vendor lets the caller choose."""
+
+    LOW = "low"
+
+
+class Polarity(StrEnum):
+    """Which pixels of a mask mark where the picture may change."""
+
+    WHITE = "white"
+    BLACK = "black"
+    TRANSPARENT = "transparent"
+
+
+class EditKind(StrEnum):
+    """What an edit does."""
+
+    GENERAL = "general"
+    INPAINT = "inpaint"
+    OUTPAINT = "outpaint"
+    ERASE = "erase"
+    REMOVE_BACKGROUND = "remove_background"
+    REPLACE_BACKGROUND = "replace_background"
+    SEARCH_REPLACE = "search_replace"
+    SEARCH_RECOLOR = "search_recolor"
+    VARIATION = "variation"
+
+
+class UpscaleKind(StrEnum):
+    """How much an upscale may invent."""
+
+    FAST = "fast"
+    CONSERVATIVE = "conservative"
+    CREATIVE = "creative"
+
+
+class ControlKind(StrEnum):
+    """What of the picture sent along steers the new one."""
+
+    SKETCH = "sketch"
+    STRUCTURE = "structure"
+    STYLE = "style"
+    STYLE_TRANSFER = "style_transfer"
+
+
+class Mask(Struct, frozen=True):
+    """Where a picture may change, in the caller's own polarity; a model states the one it wants (`Model.mask`)."""
+
+    image: Image
+    changes: Polarity
+
+
+class _Request(Struct, frozen=True, kw_only=True, tag_field="does"):
+    """What every request has."""
+
+    OPTIONAL: ClassVar[tuple[str, ...]] = (
+        "negative",
+        "seed",
+        "style",
+        "steps",
+        "guidance",
+        "background",
+        "compression",
+        "moderation",
+        "complexity",
+        "frames",
+        "frame_ms",
+        "vector_model",
+        "vector_effort",
+        "user",
+    )
+    """Fields a model may or may not honour; one it does not becomes a note."""
+
+    model: str
+    prompt: str = ""
+    n: int = 1
+    width: int | None = None
+    """Pixels; given together with `height` or not at all."""
+    height: int | None = None
+    quality: Quality | None = None
+    negative: str | None = None
+    """What the picture must not show."""
+    seed: int | None = None
+    style: str | None = None
+    steps: int | None = None
+    guidance: float | None = None
+    """How closely the prompt is followed, on the model's own scale."""
+    background: Background | None = None
+    format: Format | None = None
+    compression: int | None = None
+    """0 to 100, the encoder's quality for JPEG and WebP."""
+    moderation: Moderation | None = None
+    complexity: str | None = None
+    """Detail of the scene: low, medium, high."""
+    frames: int | None = None
+    """Pictures in an animation."""
+    frame_ms: int | None = None
+    vector_model: str | None = None
+    vector_effort: str | None = None
+    user: str | None = None
+    """The caller's own end user, for the vendor's abuse reports."""
+    previews: int = 0
+    """Unfinished pictures wanted while the finished one is made."""
+
+    @property
+    def operation(self) -> str:
+        """What is asked for, as models declare and prices state it: `generate`, `edit.inpaint` ..."""
+        raise AssertionError("a request is one of the union")  # pragma: no cover
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """Every picture sent along, the mask last."""
+        raise AssertionError("a request is one of the union")  # pragma: no cover
+
+    def billable(self) -> Billable:
+        """The facts a price depends on."""
+        return Billable(
+            operation=self.operation,
+            n=self.n,
+            width=self.width,
+            height=self.height,
+            quality=self.quality,
+            fidelity=getattr(self, "fidelity", None),
+            prompt_bytes=len(self.prompt.encode()),
+            inputs=tuple((image.width, image.height) for image in self.images),
+            previews=self.previews,
+        )
+
+
+class Generate(_Request, frozen=True, kw_only=True, tag="generate"):
+    """A picture from words, perhaps leaning on others."""
+
+    references: tuple[Image, ...] = ()
+    strength: float | None = None
+    """0 to 1: how far the result may move from the reference; None where there is none."""
+
+    @property
+    def operation(self) -> str:
+        """What is asked for."""
+        return "generate.reference" if self.references else "generate"
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """Every picture sent along."""
+        return self.references
+
+
+class Edit(_Request, frozen=True, kw_only=True, tag="edit"):
+    """A picture changed."""
+
+    kind: EditKind
+    pictures: tuple[Image, ...]
+    """The picture to change first, any others to draw from after it."""
+    mask: Mask | None = None
+    fidelity: Fidelity | None = None
+    search: str | None = None
+    """What to look for, where the edit replaces or recolors it."""
+    left: int = 0
+    """Pixels added on each side by an outpaint."""
+    right: int = 0
+    up: int = 0
+    down: int = 0
+
+    @property
+    def operation(self) -> str:
+        """What is asked for."""
+        return f"edit.{self.kind}"
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """Every picture sent along."""
+        return self.pictures if self.mask is None else (*self.pictures, self.mask.image)
+
+
+class Upscale(_Request, frozen=True, kw_only=True, tag="upscale"):
+    """A picture made larger."""
+
+    kind: UpscaleKind
+    picture: Image
+    factor: float | None = None
+    creativity: float | None = None
+
+    @property
+    def operation(self) -> str:
+        """What is asked for."""
+        return f"upscale.{self.kind}"
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """Every picture sent along."""
+        return (self.picture,)
+
+
+class Control(_Request, frozen=True, kw_only=True, tag="control"):
+    """A picture from words, steered by another."""
+
+    kind: ControlKind
+    picture: Image
+    strength: float | None = None
+
+    @property
+    def operation(self) -> str:
+        """What is asked for."""
+        return f"control.{self.kind}"
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """Every picture sent along."""
+        return (self.picture,)
+
+
+ImageRequest = Generate | Edit | Upscale | Control
+
+
+def split(request: ImageRequest, at_once: int) -> list[ImageRequest]:
+    """The request as several of at most `at_once` pictures each; seeds count on, so that no picture repeats."""
+    parts: list[ImageRequest] = []
+    done = 0
+    while done < request.n:
+        n = min(at_once, request.n - done)
+        seed = None if request.seed is None else request.seed + done
+        parts.append(replace(request, n=n, seed=seed))
+        done += n
+    return parts
