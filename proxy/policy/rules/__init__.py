@@ -1,0 +1,43 @@
+"""One file a rule; the folder is the registry. A rule with settings has `Options`, read strictly from config.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+import msgspec
+
+from proxy.policy.engine import Rule
+
+NAMES = frozenset(module.name for module in iter_modules(__path__))
+REQUIRED = ("configured", "capable", "allowed", "priced")
+"""Without these a plan could hold an offer that cannot be asked, must not be, or cannot be paid for."""
+
+
+def load(rows: Sequence[str | Mapping[str, Mapping[str, Any]]]) -> list[tuple[str, Rule]]:
+    """The rules of a policy as configured: names, or one name with its settings.
+
+    Raises ValueError for an unknown name, settings a rule does not have, or a required rule left out.
+    """
+    rules: list[tuple[str, Rule]] = []
+    for row in rows:
+        name, settings = (row, {}) if isinstance(row, str) else next(iter(row.items()))
+        if name not in NAMES:
+            raise ValueError(f"there is no rule {name!r}; there are {', '.join(sorted(NAMES))}")
+        module = import_module(f"{__name__}.{name}")
+        rule = module.rule
+        if hasattr(module, "Options"):
+            try:
+                rule = partial(rule, options=msgspec.convert(settings, module.Options))
+            except msgspec.ValidationError as error:
+                raise ValueError(f"rule {name}: {error}") from error
+        elif settings:
+            raise ValueError(f"rule {name} has no settings")
+        rules.append((name, rule))
+    missing = [name for name in REQUIRED if name not in {name for name, _ in rules}]
+    if missing:
+        raise ValueError(f"a policy needs the rules {', '.join(missing)}")
+    return rules

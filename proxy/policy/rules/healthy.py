@@ -1,0 +1,13 @@
+"""Out, while the offer's breaker is open or the vendor asked to be left alone."""
+
+from __future__ import annotations
+
+from proxy.policy.engine import KEEP, WELL, Candidate, Drop, Score, Wish, World
+
+
+def rule(candidate: Candidate, wish: Wish, world: World) -> Drop | Score:
+    """Drop an offer that is not to be tried now."""
+    standing = world.health.get(candidate.offer.name, WELL)
+    if standing.usable:
+        return KEEP
+    return Drop(standing.reason, standing.fault, retry_after=standing.retry_after)

@@ -1,0 +1,23 @@
+"""A picture drawn on this machine is worth more: it leaves no data elsewhere and uses what is paid already."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from msgspec import Struct
+
+from proxy.policy.engine import KEEP, Candidate, Drop, Score, Wish, World
+
+
+class Options(Struct, frozen=True, forbid_unknown_fields=True):
+    """What it is worth."""
+
+    worth: Decimal = Decimal("0.01")
+    """USD a picture."""
+
+
+def rule(candidate: Candidate, wish: Wish, world: World, options: Options) -> Drop | Score:
+    """Score an offer of this machine."""
+    if not candidate.offer.here:
+        return KEEP
+    return Score(options.worth * wish.request.n, f"is drawn here, worth ${options.worth:f} a picture")
