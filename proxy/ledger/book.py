@@ -1,0 +1,301 @@
+"""The ledger a server talks to: orders from every request, posted together, answered when they are durable.
+
+Group commit: while one transaction is being written, the orders that arrive wait and go into the next one. Full
+durability then costs a request no more than its share of one flush.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal, TypeVar
+
+from msgspec import Struct
+from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from providers.contract import Failure, Fault
+from proxy.events import LedgerPosted, Tell
+from proxy.ledger.engine import write_mark
+from proxy.ledger.orders import (
+    Answer,
+    Close,
+    Closed,
+    Forget,
+    Held,
+    Hold,
+    Keep,
+    Order,
+    Outcome,
+    Refused,
+    Repeated,
+    Reserve,
+    Ticketed,
+)
+from proxy.ledger.posting import DAY_MS, Memory, Posting, StaleError, windows
+from proxy.ledger.statements import Statements
+from proxy.ledger.tables import balances, budgets, entries, holds, jobs
+
+T = TypeVar("T")
+GROUP = 256
+"""Most orders in one transaction."""
+
+
+class BudgetState(Struct, frozen=True, kw_only=True):
+    """Where a budget stands."""
+
+    scope: str
+    what: str
+    window: str
+    limit: int
+    settled: int
+    held: int
+
+    @property
+    def left(self) -> int:
+        """What may still be spent."""
+        return self.limit - self.settled - self.held
+
+
+class JobState(Struct, frozen=True, kw_only=True):
+    """A job as it was last written down."""
+
+    job: str
+    team: str
+    key: str
+    dialect: str
+    model: str
+    state: str
+    created: int
+    finished: int | None
+    print: bytes
+    answer: str | None
+
+
+class Spent(Struct, frozen=True, kw_only=True):
+    """What was settled for one group."""
+
+    team: str
+    key: str
+    provider: str
+    model: str
+    day: str
+    requests: int
+    images: int
+    micros: int
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Ledger:
+    """One per process. Writing happens in one thread of its own, reading in another."""
+
+    def __init__(self, engine: Engine, tell: Tell, clock: Callable[[], int] = _now) -> None:
+        self._engine = engine
+        self._tell = tell
+        self._clock = clock
+        self._memory = Memory()
+        self._statements = Statements(engine.dialect)
+        self._seen = -1
+        self._waiting: list[tuple[Order, asyncio.Future[Answer]]] = []
+        self._flushing: asyncio.Task[None] | None = None
+        self._writer = ThreadPoolExecutor(1, "ledger-writer")
+        self._reader = ThreadPoolExecutor(1, "ledger-reader")
+        self._connection: Connection | None = None
+
+    # Writing.
+
+    async def reserve(self, order: Reserve) -> Held | Refused | Repeated:
+        """Set money aside; durable when it returns. Raises UNAVAILABLE where the ledger cannot be written."""
+        answer = await self._order(order)
+        assert isinstance(answer, Held | Refused | Repeated)
+        return answer
+
+    async def ticket(self, hold: str, ticket: str) -> None:
+        """Keep what takes a submission up again; durable when it returns."""
+        await self._order(Ticketed(hold=hold, ticket=ticket))
+
+    async def close(self, order: Close) -> Closed:
+        """Settle, release or leave open; durable when it returns."""
+        answer = await self._order(order)
+        assert isinstance(answer, Closed)
+        return answer
+
+    async def keep(self, job: str, answer: str) -> None:
+        """Note where the pictures of a job lie that was answered without keeping them."""
+        await self._order(Keep(job=job, answer=answer))
+
+    async def forget_keys(self, before: int) -> None:
+        """Free the idempotency keys used before a moment (ms)."""
+        await self._order(Forget(before=before))
+
+    async def shut(self) -> None:
+        """Write what waits, and close."""
+        while self._flushing is not None:
+            await self._flushing
+        self._writer.shutdown()
+        self._reader.shutdown()
+        if self._connection is not None:
+            self._connection.close()
+        self._engine.dispose()
+
+    def _order(self, order: Order) -> asyncio.Future[Answer]:
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((order, future))
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush())
+        return future
+
+    async def _flush(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._waiting:
+                group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
+                began = time.perf_counter()
+                orders = [order for order, _ in group]
+                answers = await loop.run_in_executor(self._writer, self._post, orders)
+                self._tell(LedgerPosted(orders=len(group), seconds=time.perf_counter() - began))
+                for (_, future), answer in zip(group, answers, strict=True):
+                    if future.cancelled():
+                        continue
+                    if isinstance(answer, Failure):
+                        future.set_exception(answer)
+                    else:
+                        future.set_result(answer)
+        finally:
+            self._flushing = None
+
+    def _post(self, orders: list[Order]) -> list[Answer | Failure]:
+        """In the writer thread. One bad order does not take its group with it: they are then posted one by one."""
+        try:
+            return list(self._transact(orders))
+        except (SQLAlchemyError, StaleError) as error:
+            if len(orders) == 1:
+                return [Failure(Fault.UNAVAILABLE, f"the ledger cannot be written: {type(error).__name__}")]
+            return [answer for order in orders for answer in self._post([order])]
+
+    def _transact(self, orders: list[Order]) -> list[Answer]:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        try:
+            with self._connection.begin():
+                seen = write_mark(self._connection)
+                if seen is None or seen != self._seen:
+                    self._memory = Memory()  # another connection wrote since
+                answers = Posting(self._connection, self._statements, self._memory, self._clock()).post(orders)
+                self._seen = -1 if seen is None else seen
+                return answers
+        except BaseException:
+            self._memory = Memory()  # it says what was not committed
+            raise
+
+    def now(self) -> int:
+        """The ledger's time, in milliseconds since 1970."""
+        return self._clock()
+
+    # Reading.
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Run a query in the reading thread."""
+
+        def ask() -> T:
+            with self._engine.connect().execution_options(reads=True) as connection:
+                return query(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._reader, ask)
+
+    async def open_holds(self) -> list[Hold]:
+        """Every submission that has not ended, oldest first."""
+        return await self.read(list_holds)
+
+    async def job(self, job: str) -> JobState | None:
+        """A job by its id."""
+        return await self.read(lambda c: _job(c, jobs.c.job == job))
+
+    async def repeated(self, print_: bytes, since: int) -> JobState | None:
+        """The latest job with that fingerprint since a moment (ms), unless it failed."""
+        return await self.read(
+            lambda c: _job(c, (jobs.c.print == print_) & (jobs.c.created >= since) & (jobs.c.state != "failed"))
+        )
+
+    async def budget(self, team: str, key: str) -> list[BudgetState]:
+        """Where every budget of a key and its team stands now."""
+        return await self.read(lambda c: budget_states(c, team, key, self._clock()))
+
+    async def unfinished(self) -> list[str]:
+        """Jobs that were begun and never ended, whatever became of their holds."""
+        return list(await self.read(lambda c: c.execute(select(jobs.c.job).where(jobs.c.state == "open")).scalars()))
+
+
+def _job(connection: Connection, condition: object) -> JobState | None:
+    columns = [jobs.c[name] for name in JobState.__struct_fields__]
+    query = select(*columns).where(condition).order_by(jobs.c.created.desc()).limit(1)  # type: ignore[arg-type]
+    row = connection.execute(query).mappings().first()
+    return None if row is None else JobState(**row)
+
+
+def budget_states(connection: Connection, team: str, key: str | None, now: int) -> list[BudgetState]:
+    """Where the budgets of a team, and of a key where one is given, stand at a moment (ms)."""
+    then = windows(now)
+    scopes = [f"team:{team}", *([f"key:{key}"] if key else [])]
+    states: list[BudgetState] = []
+    query = select(budgets).where(budgets.c.scope.in_(scopes), budgets.c.what.in_(("usd", "images")))
+    for row in connection.execute(query.order_by(budgets.c.scope.desc(), budgets.c.what, budgets.c.window)).all():
+        at = (balances.c.scope == row.scope) & (balances.c.window == then[row.window])
+        balance: Mapping[str, int] = connection.execute(select(balances).where(at)).mappings().first() or {}  # type: ignore[assignment]
+        settled, held = ("settled", "held") if row.what == "usd" else ("images_settled", "images_held")
+        states.append(
+            BudgetState(
+                scope=row.scope,
+                what=row.what,
+                window=row.window,
+                limit=row.amount,
+                settled=balance.get(settled, 0),
+                held=balance.get(held, 0),
+            )
+        )
+    return states
+
+
+def usage(connection: Connection, *, team: str | None = None, since: int = 0) -> list[Spent]:
+    """What was settled since a moment (ms), by team, key, provider, model and day (UTC), dearest first."""
+    day = entries.c.at // DAY_MS
+    query = select(
+        entries.c.team,
+        entries.c.key,
+        entries.c.provider,
+        entries.c.model,
+        day.label("day"),
+        func.count(func.distinct(entries.c.job)).label("requests"),
+        func.sum(entries.c.images).label("images"),
+        func.sum(entries.c.micros).label("micros"),
+    ).where(entries.c.kind == "settle", entries.c.at >= since)
+    if team is not None:
+        query = query.where(entries.c.team == team)
+    query = query.group_by(entries.c.team, entries.c.key, entries.c.provider, entries.c.model, day)
+    rows = connection.execute(query.order_by(func.sum(entries.c.micros).desc())).mappings()
+    return [Spent(**{**row, "day": windows(row["day"] * DAY_MS)["day"]}) for row in rows]
+
+
+def list_holds(connection: Connection) -> list[Hold]:
+    """Every submission that has not ended, oldest first."""
+    return [Hold(**row) for row in connection.execute(select(holds).order_by(holds.c.at)).mappings()]
+
+
+def end_hold(engine: Engine, hold: str, micros: int | None, now: int) -> Closed | None:
+    """End a hold by hand: settle it at an amount, or release it at None. Returns None where there is no such hold."""
+    kind: Literal["settle", "release"] = "release" if micros is None else "settle"
+    with engine.begin() as connection:
+        known = next((each for each in list_holds(connection) if each.hold == hold), None)
+        if known is None:
+            return None
+        images = known.images if micros else 0
+        outcome = Outcome(hold=hold, kind=kind, micros=micros or 0, images=images, detail="ended by hand")
+        posting = Posting(connection, Statements(engine.dialect), Memory(), now)
+        (closed,) = posting.post([Close(outcomes=(outcome,))])
+        assert isinstance(closed, Closed)
+        return closed

@@ -1,0 +1,73 @@
+"""Opening the database: a SQLite file in the data folder, every commit durable before it is acknowledged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+
+FILE = "ledger.sqlite3"
+SCHEMA = "0001"
+"""The revision this code is written for; the last one in `migrations/versions`."""
+
+
+class SchemaError(RuntimeError):
+    """The database is not at the revision this code is written for; the message says what to do."""
+
+
+def open_ledger(folder: Path) -> Engine:
+    """The ledger of a data folder, made if there is none. Raises SchemaError where its revision is another."""
+    folder.mkdir(parents=True, exist_ok=True)
+    engine = connect(folder / FILE)
+    revision = revision_of(engine)
+    if revision is None:
+        from proxy.ledger.migrate import upgrade  # Alembic is slow to load and rarely needed
+
+        upgrade(engine)
+    elif revision != SCHEMA:
+        need = f"is at revision {revision}, this version needs {SCHEMA}"
+        raise SchemaError(f"{folder / FILE} {need}. Run: darkroom migrate --data {folder}")
+    return engine
+
+
+def connect(file: Path) -> Engine:
+    """An engine on a SQLite file.
+
+    WAL with `synchronous=FULL`: a commit is on the disk when it returns. Every transaction begins IMMEDIATE, so that
+    two processes never both read a balance and then both write it.
+    """
+    engine = create_engine(f"sqlite:///{file}", connect_args={"check_same_thread": False, "timeout": 10.0})
+
+    @event.listens_for(engine, "connect")
+    def _opened(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=4000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Any) -> None:
+        reads = connection.get_execution_options().get("reads", False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def write_mark(connection: Connection) -> int | None:
+    """Changes whenever another connection has written, so that what is remembered may be trusted while it stands.
+
+    None where the engine has no such mark: then nothing may be remembered.
+    """
+    if connection.dialect.name != "sqlite":
+        return None
+    return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
+
+
+def revision_of(engine: Engine) -> str | None:
+    """The revision a database is at, None for an empty one."""
+    with engine.connect().execution_options(reads=True) as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

@@ -1,0 +1,142 @@
+"""What may be asked of the ledger, and what it answers. Plain values; what they do is in `posting.py`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+
+class JobRecord(Struct, frozen=True, kw_only=True):
+    """A request that got as far as spending."""
+
+    job: str
+    team: str
+    key: str
+    dialect: str
+    model: str
+    """As the caller named it."""
+    facts: str
+    """`pricing.Billable` as JSON: enough to price it again, without its prompt."""
+    print: bytes
+    """Fingerprint of key, route and body."""
+    idempotency: str | None = None
+
+
+class HoldOrder(Struct, frozen=True, kw_only=True):
+    """Money to set aside for one submission."""
+
+    provider: str
+    model: str
+    micros: int
+    """Its quote, in micro-USD."""
+    images: int
+    facts: str
+
+
+class Reserve(Struct, frozen=True, kw_only=True):
+    """Set all of it aside, or none."""
+
+    job: JobRecord
+    orders: tuple[HoldOrder, ...]
+    first: bool = True
+    """Whether the job is new; a later candidate of its plan holds anew under the same job."""
+    sequence: int = 0
+    """Holds the job had before."""
+
+
+class Hold(Struct, frozen=True, kw_only=True):
+    """Money set aside for one submission that has not ended."""
+
+    hold: str
+    job: str
+    team: str
+    key: str
+    provider: str
+    model: str
+    micros: int
+    images: int
+    facts: str
+    at: int
+    """Milliseconds since 1970; its windows are those of this moment, whenever it is settled."""
+    state: Literal["open", "ambiguous"] = "open"
+    ticket: str | None = None
+
+
+class Held(Struct, frozen=True):
+    """It is set aside, durably."""
+
+    holds: tuple[Hold, ...]
+
+
+class Refused(Struct, frozen=True, kw_only=True):
+    """It would not fit a budget."""
+
+    scope: str
+    what: str
+    window: str
+    limit: int
+    left: int
+    """What the budget still has, in micro-USD or pictures."""
+    asked: int
+
+
+class Repeated(Struct, frozen=True):
+    """The job's idempotency key was used before."""
+
+    job: str
+    print: bytes
+    state: str
+
+
+class Ticketed(Struct, frozen=True, kw_only=True):
+    """Keep what takes a submission up again."""
+
+    hold: str
+    ticket: str
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """How a submission ended. An ambiguous one has not: its hold stays."""
+
+    hold: str
+    kind: Literal["settle", "release", "ambiguous"]
+    micros: int = 0
+    """What it did cost; only a settlement has a cost."""
+    images: int = 0
+    """Pictures delivered."""
+    detail: str = ""
+
+
+class Close(Struct, frozen=True, kw_only=True):
+    """End submissions, and perhaps the job with them."""
+
+    outcomes: tuple[Outcome, ...]
+    job: str | None = None
+    state: Literal["done", "failed"] | None = None
+    answer: str | None = None
+    """Where its pictures lie, as JSON, if they are kept."""
+
+
+class Closed(Struct, frozen=True):
+    """What the team was charged, and what was spent beyond its hold and its budget, in micro-USD."""
+
+    charged: int
+    overrun: int
+
+
+class Keep(Struct, frozen=True, kw_only=True):
+    """Note where the pictures of a job that has ended lie."""
+
+    job: str
+    answer: str
+
+
+class Forget(Struct, frozen=True, kw_only=True):
+    """Idempotency keys used before a moment (ms) are free again."""
+
+    before: int
+
+
+Order = Reserve | Ticketed | Close | Keep | Forget
+Answer = Held | Refused | Repeated | Closed | None

@@ -1,0 +1,139 @@
+"""The tables, once, in SQLAlchemy Core. Amounts are whole micro-USD; moments are milliseconds since 1970, UTC."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Serial = BigInteger().with_variant(Integer, "sqlite")
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("what", String(32), primary_key=True),
+    Column("version", BigInteger, nullable=False),
+)
+"""`accounts` counts every change of teams, keys and budgets, so that others notice it by reading one row."""
+
+teams = Table(
+    "teams",
+    metadata,
+    Column("team", String(64), primary_key=True),
+    Column("created", BigInteger, nullable=False),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("key", String(32), primary_key=True),
+    Column("team", String(64), ForeignKey("teams.team"), nullable=False),
+    Column("name", String(128), nullable=False, default=""),
+    Column("prefix", String(16), nullable=False),
+    Column("hash", LargeBinary(32), nullable=False, unique=True),
+    Column("test", Integer, nullable=False, default=0),
+    Column("created", BigInteger, nullable=False),
+    Column("expires", BigInteger),
+    Column("revoked", BigInteger),
+)
+"""A key's secret is shown once and kept as its SHA-256: with 256 random bits in it, no slow hash is called for."""
+
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("scope", String(80), primary_key=True),
+    Column("what", String(16), primary_key=True),
+    Column("window", String(16), primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+)
+"""Limits by scope (`team:acme`, `key:k_1`): usd (micro-USD) or images a day, month or in total; requests a minute;
+pictures in flight."""
+
+balances = Table(
+    "balances",
+    metadata,
+    Column("scope", String(80), primary_key=True),
+    Column("window", String(16), primary_key=True),
+    Column("settled", BigInteger, nullable=False, default=0),
+    Column("held", BigInteger, nullable=False, default=0),
+    Column("images_settled", BigInteger, nullable=False, default=0),
+    Column("images_held", BigInteger, nullable=False, default=0),
+)
+"""Roll-ups of the entries by scope and window (`total`, `2026-11`, `2026-11-21`)."""
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("job", String(40), primary_key=True),
+    Column("team", String(64), nullable=False),
+    Column("key", String(32), nullable=False),
+    Column("dialect", String(32), nullable=False),
+    Column("model", String(128), nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("print", LargeBinary(32), nullable=False),
+    Column("idempotency", String(255)),
+    Column("state", String(16), nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("finished", BigInteger),
+    Column("answer", Text),
+    UniqueConstraint("key", "idempotency"),
+    Index(None, "print", "created"),
+)
+"""One row a request that got as far as spending. `print` is the fingerprint of key, route and body; `answer` says where
+its pictures lie, never their bytes."""
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("hold", String(48), primary_key=True),
+    Column("job", String(40), nullable=False, index=True),
+    Column("team", String(64), nullable=False),
+    Column("key", String(32), nullable=False),
+    Column("provider", String(64), nullable=False),
+    Column("model", String(128), nullable=False),
+    Column("micros", BigInteger, nullable=False),
+    Column("images", Integer, nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("ticket", Text),
+)
+"""Money set aside for one submission that has not ended. The row goes when it does; the entries stay."""
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("entry", Serial, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("job", String(40), nullable=False, index=True),
+    Column("hold", String(48), nullable=False),
+    Column("team", String(64), nullable=False),
+    Column("key", String(32), nullable=False),
+    Column("provider", String(64), nullable=False),
+    Column("model", String(128), nullable=False),
+    Column("micros", BigInteger, nullable=False),
+    Column("images", Integer, nullable=False),
+    Column("detail", Text),
+)
+"""Append-only: hold, settle, release, overrun. What a settlement exceeds its hold and its budget by is an overrun: it
+was spent, and it is not charged to the team."""
