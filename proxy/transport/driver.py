@@ -1,0 +1,300 @@
+"""The one driver: takes the steps of every provider's conversation, and supplies what adapters do without.
+
+Clock, deadline, polling, pooling, size limits, signatures, guarded links, error mapping, cancellation. A paying call is
+never replayed; what costs nothing to repeat is, until the deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from math import inf
+from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+
+from providers.contract import (
+    Account,
+    Call,
+    Conversation,
+    Drawn,
+    Event,
+    Failure,
+    Fault,
+    Fetch,
+    Image,
+    Next,
+    Preview,
+    Provider,
+    Render,
+    Reply,
+    Result,
+    Ticket,
+)
+from proxy.renderer import Renderer
+from proxy.transport.events import read_events
+from proxy.transport.faults import by_error, by_status
+from proxy.transport.guard import ForbiddenError, Guard, LinkError
+from proxy.transport.memory import Lease, read_whole
+
+T = TypeVar("T")
+
+RETRY_FIRST_S = 0.5
+RETRY_MOST_S = 8.0
+RETRY_AFTER_MOST_S = 60.0
+FETCH_TRIES = 5
+"""A link that does not answer by then has expired, for all we know; a ticket can ask for a new one."""
+AGAIN = frozenset({Fault.UNAVAILABLE, Fault.THROTTLED, Fault.AMBIGUOUS})
+"""What a call that costs nothing is repeated after."""
+
+
+class Watcher(Protocol):
+    """Who is told what happens on the way."""
+
+    async def ticket(self, text: str) -> None:
+        """Keep it durably; the conversation goes on when this returns."""
+
+    async def preview(self, image: Image, index: int) -> None:
+        """Show an unfinished picture."""
+
+
+class Transport:
+    """Holds conversations. One per process."""
+
+    def __init__(self, guard: Guard, renderers: Mapping[str, Renderer], reply_limit: int) -> None:
+        self._guard = guard
+        self._renderers = renderers
+        self._limit = reply_limit
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, keepalive_timeout=10),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"accept-encoding": "identity", "user-agent": "darkroom"},
+            read_bufsize=262_144,
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._session.close()
+
+    async def hold(
+        self,
+        conversation: Conversation,
+        provider: Provider,
+        account: Account,
+        watcher: Watcher,
+        *,
+        deadline: float,
+        lease: Lease,
+        paid: bool = False,
+    ) -> Result:
+        """Hold a conversation to its end. Raises `Failure`, AMBIGUOUS if it may have been paid for without an answer.
+
+        `deadline` is in seconds from now; `paid` says that the conversation takes up a job paid for earlier.
+        """
+        async with AsyncExitStack() as stack:
+            stack.callback(conversation.close)
+            talk = _Talk(self, provider, account, watcher, lease, stack, paid)
+            try:
+                async with asyncio.timeout(deadline):
+                    step = next(conversation)
+                    while True:
+                        step = conversation.send(await talk.take(step))
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+            except Failure:
+                raise
+            except TimeoutError as error:
+                fault = Fault.AMBIGUOUS if talk.paid else Fault.UNAVAILABLE
+                raise Failure(fault, f"no result within {deadline:g} seconds") from error
+            except Exception as error:  # a mistake in an adapter must not leave its hold hanging
+                fault = Fault.AMBIGUOUS if talk.paid else Fault.MALFORMED
+                raise Failure(fault, f"the adapter broke on the vendor's reply ({type(error).__name__})") from error
+
+    def renderer(self, engine: str) -> Renderer:
+        """Who draws for an engine. Raises UNAVAILABLE where nobody is configured to."""
+        try:
+            return self._renderers[engine]
+        except KeyError:
+            raise Failure(Fault.UNAVAILABLE, f"no {engine} renderer is configured") from None
+
+    def session_for(self, url: str, account: Account) -> tuple[aiohttp.ClientSession, bool]:
+        """The session for a call, and whether it is at home, where it may be signed.
+
+        A URL from a reply may lead elsewhere: it is followed like any link, through the guard and unsigned.
+        """
+        if at_home(url, account):
+            return self._session, True
+        try:
+            return self._guard.session_for(url), False
+        except ForbiddenError as error:
+            raise Failure(Fault.MALFORMED, f"the vendor's reply leads astray: {error}") from error
+
+    async def fetch(self, url: str, lease: Lease) -> Image:
+        """The picture behind a link of a reply. Raises MALFORMED for anything but a picture from where it may come."""
+        try:
+            return Image(await self._guard.fetch(url, lease))
+        except LinkError as error:
+            fault = Fault.MALFORMED if error.forbidden else Fault.UNAVAILABLE
+            raise Failure(fault, f"the vendor's link cannot be followed: {error}") from error
+        except ValueError as error:
+            raise Failure(Fault.MALFORMED, f"the vendor's link leads to no picture: {error}") from error
+
+    @property
+    def reply_limit(self) -> int:
+        """Most bytes of a reply."""
+        return self._limit
+
+
+class _Talk:
+    """The state of one conversation: whether it was paid for, and the stream that is open."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        provider: Provider,
+        account: Account,
+        watcher: Watcher,
+        lease: Lease,
+        stack: AsyncExitStack,
+        paid: bool,
+    ) -> None:
+        self._transport = transport
+        self._provider = provider
+        self._account = account
+        self._watcher = watcher
+        self._lease = lease
+        self._stack = stack
+        self._events: AsyncIterator[Event] | None = None
+        self.paid = paid
+
+    async def take(self, step: object) -> Any:
+        """Take one step; the answer is what the conversation is told."""
+        match step:
+            case Call():
+                return await self._call(step)
+            case Next():
+                return await self._next()
+            case Fetch():
+                return await self._repeat(lambda: self._transport.fetch(step.url, self._lease), FETCH_TRIES)
+            case Render():
+                return await self._render(step)
+            case Ticket():
+                return await self._watcher.ticket(step.text)
+            case Preview():
+                return await self._watcher.preview(step.image, step.index)
+        raise AssertionError(f"not a step: {step!r}")
+
+    async def _render(self, step: Render) -> Drawn:
+        if step.after:
+            await asyncio.sleep(step.after)
+        drawn: Drawn = await self._transport.renderer(step.engine).draw(step)
+        return drawn
+
+    async def _call(self, call: Call) -> Reply:
+        if call.after:
+            await asyncio.sleep(call.after)
+        if not call.pays:
+            return await self._repeat(lambda: self._send(call))
+        self.paid = True  # until the vendor says otherwise: a cancelled or timed-out send may have been taken
+        try:
+            reply = await self._send(call)
+        except Failure as failure:
+            self.paid = failure.fault is Fault.AMBIGUOUS
+            raise
+        return reply
+
+    async def _repeat(self, attempt: Callable[[], Awaitable[T]], tries: float = inf) -> T:
+        """Poll or fetch. That costs nothing, and what it waits for is paid: so again, until the deadline ends it."""
+        pause = RETRY_FIRST_S
+        while True:
+            try:
+                return await attempt()
+            except Failure as failure:
+                tries -= 1
+                if not self.paid or failure.fault is Fault.MODERATED:
+                    raise
+                if failure.fault not in AGAIN or not tries:
+                    raise Failure(Fault.AMBIGUOUS, f"paid for and not received: {failure.detail}") from failure
+                wait = min(failure.retry_after or pause, RETRY_AFTER_MOST_S)
+            await asyncio.sleep(wait)
+            pause = min(pause * 2, RETRY_MOST_S)
+
+    async def _next(self) -> Event | None:
+        assert self._events is not None, "Next without a stream"
+        try:
+            return await anext(self._events, None)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise by_error(error, pays=True) from error
+
+    async def _send(self, call: Call) -> Reply:
+        session, home = self._transport.session_for(call.url, self._account)
+        headers = dict(call.headers)
+        if home:
+            headers.update(self._provider.sign(self._account))
+        body = _body(call, headers)
+        try:
+            request = session.request(call.method, call.url, headers=headers, data=body, allow_redirects=False)
+            if call.stream:  # stays open for `Next`, to the end of the conversation
+                return await self._read(call, await self._stack.enter_async_context(request))
+            async with request as response:
+                return await self._read(call, response)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise by_error(error, pays=call.pays) from error
+
+    async def _read(self, call: Call, response: aiohttp.ClientResponse) -> Reply:
+        if call.stream and response.status < 300 and response.content_type == "text/event-stream":
+            self._events = read_events(response, self._transport.reply_limit)
+            return Reply(status=response.status, headers=response.headers, streams=True)
+        body = await read_whole(response, self._transport.reply_limit, self._lease)
+        reply = Reply(status=response.status, headers=response.headers, body=body)
+        if response.status >= 300 and response.status not in call.reads:
+            failure = by_status(response.status, _retry_after(response.headers))
+            raise self._provider.explain(reply, failure)
+        return reply
+
+
+def at_home(url: str, account: Account) -> bool:
+    """Whether a URL is the account's own origin, or an https host inside its realm."""
+    try:
+        there, home = urlsplit(url), urlsplit(account.base)
+        host = (there.hostname or "").lower()
+        if there.username is not None or there.password is not None:
+            return False
+        if (there.scheme, host, there.port) == (home.scheme, (home.hostname or "").lower(), home.port):
+            return True
+    except ValueError:
+        return False
+    return (
+        there.scheme == "https"
+        and there.port in (None, 443)
+        and bool(account.realm)
+        and (host == account.realm or host.endswith(f".{account.realm}"))
+    )
+
+
+def _body(call: Call, headers: dict[str, str]) -> bytes | aiohttp.FormData | None:
+    if call.form:
+        form = aiohttp.FormData(default_to_multipart=True)
+        for part in call.form:
+            form.add_field(part.name, part.value, filename=part.filename, content_type=part.mime)
+        return form
+    if call.json is not None:
+        headers["content-type"] = "application/json"
+        return msgspec.json.encode(call.json)
+    return None
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds a vendor asks to be left alone: `retry-after-ms`, or `retry-after` in seconds."""
+    try:
+        if "retry-after-ms" in headers:
+            return max(0.0, float(headers["retry-after-ms"]) / 1000)
+        return max(0.0, float(headers["retry-after"]))
+    except (KeyError, ValueError):
+        return None

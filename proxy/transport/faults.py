@@ -1,0 +1,56 @@
+"""Two tables: what a vendor's status means, and what an error of the client library means."""
+
+from __future__ import annotations
+
+import aiohttp
+
+from providers.contract import Failure, Fault
+
+BY_STATUS: dict[int, Fault] = {
+    400: Fault.REJECTED,
+    401: Fault.CREDENTIAL,
+    402: Fault.CREDENTIAL,
+    403: Fault.CREDENTIAL,
+    404: Fault.UNAVAILABLE,  # the catalogue promised the route and the model: not the caller's doing
+    408: Fault.AMBIGUOUS,
+    409: Fault.THROTTLED,
+    413: Fault.REJECTED,
+    415: Fault.REJECTED,
+    422: Fault.REJECTED,
+    425: Fault.THROTTLED,
+    429: Fault.THROTTLED,
+    500: Fault.UNAVAILABLE,
+    502: Fault.UNAVAILABLE,
+    503: Fault.UNAVAILABLE,
+    504: Fault.AMBIGUOUS,  # a gateway gave up on a request the vendor may still be working on
+    522: Fault.UNAVAILABLE,
+    524: Fault.AMBIGUOUS,
+    529: Fault.UNAVAILABLE,
+}
+
+UNSENT = (
+    aiohttp.ClientConnectorError,  # DNS and TLS trouble too
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+    aiohttp.NonHttpUrlClientError,
+)
+"""Errors before a byte of the request was sent: the answer is definite."""
+
+
+def by_status(status: int, retry_after: float | None) -> Failure:
+    """The failure an error status stands for, before the vendor's own words refine it."""
+    fault = BY_STATUS.get(status, Fault.UNAVAILABLE if status >= 500 else Fault.MALFORMED)
+    return Failure(fault, f"the vendor answered {status}", retry_after=retry_after)
+
+
+def by_error(error: Exception, *, pays: bool) -> Failure:
+    """The failure an error of the connection stands for. Once a paying request may have been sent, it is AMBIGUOUS."""
+    if isinstance(error, UNSENT):
+        return Failure(Fault.UNAVAILABLE, f"the vendor cannot be reached ({type(error).__name__})")
+    if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ServerConnectionError | aiohttp.ClientOSError):
+        detail = "the connection to the vendor broke off"
+    elif isinstance(error, TimeoutError):
+        detail = "the vendor did not answer in time"
+    else:
+        detail = f"the vendor's answer cannot be read ({type(error).__name__})"
+    return Failure(Fault.AMBIGUOUS if pays else Fault.UNAVAILABLE, detail)
