@@ -1,0 +1,5 @@
+"""`python -m proxy` is `darkroom`."""
+
+from proxy.cli import main
+
+main()

@@ -1,0 +1,181 @@
+"""What can be asked for, and where: every model of every configured provider as an offer, and every other name for it.
+
+Built once from the configuration and the price book. Nothing here is asked, counted or changed while serving.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+
+from msgspec import Struct
+
+import providers
+from pricing import Book, Price
+from providers.contract import Account, Code, Failure, Fault, Model, Provider, Secret
+from proxy.config import Config, ConfigError, ModelRow, ProviderRow
+from proxy.policy import Offer
+
+SANDBOX = "sandbox"
+"""The provider that serves test keys."""
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """How a provider of this configuration is reached."""
+
+    name: str
+    provider: Provider
+    account: Account
+    deadline: float
+    """Seconds one attempt may take."""
+
+
+class Listing(Struct, frozen=True, kw_only=True):
+    """One name callers may ask for."""
+
+    name: str
+    model: Model
+    offers: tuple[Offer, ...]
+    served_by: str
+    """The model behind it: itself, or the successor of an alias."""
+    retired: bool = False
+
+    @property
+    def alias(self) -> bool:
+        """Whether the name stands for another model."""
+        return self.served_by != self.name
+
+    @property
+    def available(self) -> bool:
+        """Whether any offer of it could be used."""
+        return any(offer.out is None for offer in self.offers)
+
+
+class Catalogue:
+    """Names, models, offers, and the lines they are reached by. Immutable."""
+
+    def __init__(self, config: Config, book: Book, environ: Mapping[str, str]) -> None:
+        """Raises ConfigError where a row names a protocol there is none of, or an alias leads nowhere."""
+        self.default_model = config.default_model
+        self.lines: dict[str, Line] = {}
+        offers: dict[str, list[Offer]] = {}
+        self._prices = _by_model(book)
+        for name, row in config.providers.items():
+            if not row.enabled:
+                continue
+            line = _line(name, row, environ)
+            self.lines[name] = line
+            for model in _models(row, line.provider):
+                offers.setdefault(model.name, []).append(self._offer(line, row, model))
+        self._listings = {
+            name: Listing(name=name, model=found[0].model, offers=tuple(found), served_by=name)
+            for name, found in offers.items()
+        }
+        self._offers = {offer.name: offer for found in offers.values() for offer in found}
+        self._add_aliases(config)
+        if self.default_model not in self._listings:
+            raise ConfigError(f"default_model is {self.default_model!r}, and no provider or alias has that name")
+
+    def listing(self, name: str) -> Listing:
+        """What a caller's model name stands for; an empty name is the default's. Raises REJECTED for an unknown one."""
+        found = self._listings.get(name or self.default_model)
+        if found is None:
+            detail = f"The model '{name}' does not exist. GET /v1/models lists those that do."
+            raise Failure(Fault.REJECTED, detail, code=Code.UNKNOWN_MODEL, field="model")
+        return found
+
+    def offers(self, listing: Listing, *, test: bool) -> tuple[Offer, ...]:
+        """Who could serve it. A test key is served by the sandbox whatever it asks for, and costs nothing."""
+        if not test or all(offer.provider == SANDBOX for offer in listing.offers):
+            return listing.offers
+        return self._listings[SANDBOX].offers if SANDBOX in self._listings else ()
+
+    def offer(self, name: str) -> Offer | None:
+        """An offer by its name, `provider/model`."""
+        return self._offers.get(name)
+
+    def __iter__(self) -> Iterator[Listing]:
+        """Every name, in order."""
+        return iter(sorted(self._listings.values(), key=lambda listing: listing.name))
+
+    def _offer(self, line: Line, row: ProviderRow, model: ModelRow | Model) -> Offer:
+        stated = model.price if isinstance(model, ModelRow) else None
+        if stated is not None:
+            prices: tuple[Price, ...] = (
+                Price(
+                    models=(model.name,),
+                    per=stated.per,
+                    since=date.min,
+                    checked=date.min,
+                    source=stated.source,
+                    confidence="operator",
+                ),
+            )
+        else:
+            prices = () if row.speaks else self._prices.get((line.name, model.name), ())
+        return Offer(
+            name=f"{line.name}/{model.name}",
+            provider=line.name,
+            model=model,
+            prices=prices,
+            ceiling=row.ceilings.get(model.name),
+            here=line.provider.here,
+            out=_lacks(line, row),
+        )
+
+    def _add_aliases(self, config: Config) -> None:
+        for name, row in config.models.items():
+            known = [self._listings[to] for to in row.to if to in self._listings]
+            if not known:
+                raise ConfigError(f"models.{name}: no provider offers {' or '.join(row.to) or 'anything'}")
+            own = self._listings.get(name)
+            if own is not None and own.available:
+                continue  # a real offer of that name goes before a successor
+            chosen = next((listing for listing in known if listing.available), known[0])
+            self._listings[name] = Listing(
+                name=name,
+                model=chosen.model,
+                offers=chosen.offers,
+                served_by=chosen.served_by,
+                retired=row.retired,
+            )
+
+
+def _line(name: str, row: ProviderRow, environ: Mapping[str, str]) -> Line:
+    speaks = row.speaks or name
+    try:
+        provider = providers.load(speaks)
+    except KeyError:
+        known = ", ".join(sorted(providers.NAMES))
+        raise ConfigError(f"providers.{name}: nothing here speaks {speaks!r}; say `speaks:` one of {known}") from None
+    if row.speaks and not provider.here and (row.base is None or not row.models):
+        raise ConfigError(f"providers.{name}: a row that speaks {speaks!r} needs its own `base` and `models`")
+    key = row.key if row.key is not None else Secret(environ.get(provider.key_from, "") if not row.speaks else "")
+    account = Account(
+        base=(row.base or provider.base).rstrip("/"),
+        key=key,
+        realm="" if row.base else provider.realm,
+        options=row.options,
+    )
+    return Line(name=name, provider=provider, account=account, deadline=row.deadline_s)
+
+
+def _models(row: ProviderRow, provider: Provider) -> list[Model]:
+    own = {} if row.speaks else {model.name: model for model in provider.models}
+    return list((own | {model.name: model for model in row.models}).values())
+
+
+def _lacks(line: Line, row: ProviderRow) -> str | None:
+    """What stands in the way of using a line, if anything. A row of its own protocol may do without a key."""
+    if line.account.key or line.provider.here or (row.speaks and row.key is None):
+        return None
+    return (
+        f"the key of providers.{line.name} is empty" if row.key is not None else f"{line.provider.key_from} is not set"
+    )
+
+
+def _by_model(book: Book) -> dict[tuple[str, str], tuple[Price, ...]]:
+    prices: dict[tuple[str, str], tuple[Price, ...]] = {}
+    for vendor, model, price in book:
+        prices[vendor, model] = (*prices.get((vendor, model), ()), price)
+    return prices

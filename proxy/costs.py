@@ -1,0 +1,40 @@
+"""What was bought did cost: from a vendor's usage to micro-USD."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import reduce
+
+import msgspec
+
+from pricing import Billable, Unpriced, Usage, to_micros
+from proxy.ledger.orders import Hold
+from proxy.policy import Offer
+from proxy.policy.engine import bill_at
+
+
+def cost_of(offer: Offer | None, hold: Hold, usage: Usage, day: date) -> int:
+    """What a submission cost, in micro-USD: the vendor's own figure, else its price for what it delivered.
+
+    Where neither says, the hold counts, for the share that was delivered.
+    """
+    billable = msgspec.json.decode(hold.facts, type=Billable)
+    if offer is not None:
+        bill = bill_at(offer, billable, usage, day)
+        if not isinstance(bill, Unpriced):
+            return to_micros(bill.usd)
+    return -(-hold.micros * min(usage.images, hold.images) // hold.images)
+
+
+def total(usages: list[Usage]) -> Usage:
+    """The usage of several calls together."""
+    return reduce(_add, usages, Usage())
+
+
+def _add(one: Usage, other: Usage) -> Usage:
+    sums = {}
+    for name in Usage.__struct_fields__:
+        known = [value for value in (getattr(one, name), getattr(other, name)) if value is not None]
+        if known:
+            sums[name] = sum(known[1:], known[0])
+    return Usage(**sums)

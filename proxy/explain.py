@@ -1,0 +1,88 @@
+"""A plan as people and programs read it: every offer, its quote, its place or the reason it is out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from pricing import Quote, from_micros
+from providers.contract import ImageRequest
+from proxy.job import Job
+from proxy.ledger.book import BudgetState
+from proxy.policy import Candidate, Plan, Score
+
+
+def explain(plan: Plan, job: Job, budget: Sequence[BudgetState]) -> dict[str, Any]:
+    """The plan of a job, and what its first choice would leave of the budget. Amounts are USD, as text."""
+    first = plan.choices[0].quote.usd if plan.choices else Decimal(0)
+    return {
+        **explain_plan(plan, job.request),
+        "request_id": job.id,
+        "budget": [_budget(state, first) for state in budget],
+    }
+
+
+def explain_plan(plan: Plan, request: ImageRequest) -> dict[str, Any]:
+    """The plan of a request, whoever might make it."""
+    return {
+        "object": "darkroom.plan",
+        "model": request.model,
+        "operation": request.operation,
+        "images": request.n,
+        "estimated_cost_usd": usd(plan.choices[0].quote.usd) if plan.choices else None,
+        "choices": [
+            {
+                "place": place,
+                **_offer(choice.candidate),
+                "worth_usd": usd(choice.worth),
+                "reasons": [_reason(rule, score) for rule, score in choice.reasons],
+                "notes": [{"field": note.field, "detail": note.detail} for note in choice.fit.notes],
+            }
+            for place, choice in enumerate(plan.choices, 1)
+        ],
+        "left_out": [{**_offer(out.candidate), "rule": out.rule, "reason": out.drop.reason} for out in plan.out],
+    }
+
+
+def _reason(rule: str, score: Score) -> dict[str, str]:
+    return {"rule": rule, "usd": usd(score.usd), "reason": score.reason}
+
+
+def _offer(candidate: Candidate) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "offer": candidate.offer.name,
+        "provider": candidate.offer.provider,
+        "model": candidate.offer.model.name,
+    }
+    if isinstance(candidate.quote, Quote):
+        told["quote_usd"] = usd(candidate.quote.usd)
+        told["breakdown"] = [
+            {"what": line.what, "quantity": f"{line.quantity.normalize():f}", "usd": usd(line.usd)}
+            for line in candidate.quote.lines
+        ]
+        told["price_source"] = candidate.quote.source
+    else:
+        told["quote_usd"] = None
+        told["unpriced"] = candidate.quote.reason
+    return told
+
+
+def _budget(state: BudgetState, cost: Decimal) -> dict[str, Any]:
+    told: dict[str, Any] = {"scope": state.scope, "what": state.what, "window": state.window}
+    if state.what != "usd":
+        return told | {"limit": state.limit, "left": state.left}
+    left = from_micros(state.left)
+    return told | {
+        "limit_usd": usd(from_micros(state.limit)),
+        "settled_usd": usd(from_micros(state.settled)),
+        "held_usd": usd(from_micros(state.held)),
+        "left_usd": usd(left),
+        "left_after_usd": usd(left - cost),
+    }
+
+
+def usd(amount: Decimal) -> str:
+    """An amount without trailing zeros and without an exponent."""
+    text = f"{amount:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,93 @@
+"""The walk: once through, one direction. Read this file first.
+
+A job comes from the edge parsed, checked and admitted. Every offer of its model is priced, the policy puts them in
+order, and one after the other is tried: its money set aside, the vendor asked, what it did cost settled. Each step
+returns the next value; nothing is sent before its hold is durable, nothing is answered before its settlement is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from providers.contract import Note
+from proxy.catalogue import SANDBOX, Catalogue, Listing
+from proxy.health import Health
+from proxy.job import Answer, Job
+from proxy.ledger.orders import Refused, Repeated
+from proxy.policy import Plan, Rule, Wish, World, plan
+from proxy.purchase import Purchasing
+from proxy.repeats import Repeats
+
+
+class Gateway:
+    """Serves jobs."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        rules: Sequence[tuple[str, Rule]],
+        health: Health,
+        purchasing: Purchasing,
+        repeats: Repeats,
+    ) -> None:
+        self._catalogue = catalogue
+        self._rules = rules
+        self._health = health
+        self._purchasing = purchasing
+        self._repeats = repeats
+
+    async def serve(self, job: Job) -> tuple[Answer, bool]:
+        """Pictures for a job, and whether they were made for an earlier one it repeats. Raises `Failure`."""
+        earlier = await self._repeats.join(job)
+        if earlier is not None:
+            return earlier, True
+        with self._repeats.running(job) as run:
+            answer = await self._walk(job)
+            if isinstance(answer, Repeated):  # known from before a restart, or to another process
+                return await self._repeats.recall(job, answer), True
+            run.done(answer)
+            return answer, False
+
+    def plan(self, job: Job) -> Plan:
+        """Which offers would serve a job, in order, and why each other would not. Costs nothing. Raises `Failure`."""
+        listing = self._catalogue.listing(job.request.model)
+        wish = Wish(
+            request=job.request,
+            any_area=listing.retired,
+            strict=job.strict,
+            ceiling=job.max_cost,
+            providers=frozenset({SANDBOX}) if job.key.test else None,
+        )
+        world = World(now=datetime.now(UTC), health=self._health.standings())
+        offers = self._catalogue.offers(listing, test=job.key.test)
+        return plan(self._rules, wish, offers, world)
+
+    async def _walk(self, job: Job) -> Answer | Repeated:
+        listing = self._catalogue.listing(job.request.model)
+        made = self.plan(job)
+        if not made.choices:
+            raise made.failure()
+        purchase = self._purchasing.begin(job, _notes(job, listing))
+        refused: Refused | None = None
+        for choice in made.choices:
+            if not self._health.admit(choice.offer.name):
+                continue  # another request has the one trial of its open breaker
+            held = await purchase.reserve(choice)
+            if isinstance(held, Repeated):
+                return held
+            if isinstance(held, Refused):
+                self._health.forget_trial(choice.offer.name)
+                refused = held  # a cheaper one may still fit
+                continue
+            await purchase.attempt(choice, held)
+            if purchase.over:
+                break
+        return await purchase.finish(refused)
+
+
+def _notes(job: Job, listing: Listing) -> tuple[Note, ...]:
+    if not listing.alias:
+        return job.notes
+    said = "is retired" if listing.retired else "is another name"
+    return (*job.notes, Note("model", f"{listing.name} {said}: {listing.served_by} serves it", lossy=False))

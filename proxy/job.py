@@ -1,0 +1,118 @@
+"""A request on its walk, and the answer at its end. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+
+import msgspec
+from msgspec import Struct
+
+from pricing import Usage
+from providers.contract import Format, Image, ImageRequest, Note, Picture
+from proxy.ledger.accounts import Key
+from proxy.store import Stored
+from proxy.transport import Lease
+
+
+async def unseen(image: Image, index: int) -> None:
+    """What becomes of an unfinished picture that nobody watches."""
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """One request, as it goes from step to step."""
+
+    id: str
+    key: Key
+    dialect: str
+    request: ImageRequest
+    print: bytes
+    """Fingerprint of key, route and body: what makes another request the same."""
+    created: int
+    """Milliseconds since 1970."""
+    lease: Lease
+    idempotency: str | None = None
+    retry: int = 0
+    """How often the client has tried before, by its own count."""
+    strict: bool = False
+    max_cost: Decimal | None = None
+    keep: bool = False
+    """Its pictures are to be stored before it is answered: a link is wanted, or a repeat is announced."""
+    preview: Callable[[Image, int], Awaitable[None]] = unseen
+    notes: tuple[Note, ...] = ()
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What a job came to."""
+
+    job: str
+    created: int
+    """Seconds since 1970."""
+    model: str
+    """As the caller named it."""
+    offer: str
+    """`provider/model` of the last one that delivered."""
+    pictures: tuple[Picture, ...]
+    stored: tuple[Stored, ...] = ()
+    """Where they lie, in their order; empty where they are not kept."""
+    usage: Usage = Usage()
+    quality: str | None = None
+    background: str | None = None
+    notes: tuple[Note, ...] = ()
+    quoted: int = 0
+    """Micro-USD; likewise below."""
+    charged: int = 0
+    attempts: int = 1
+
+    @property
+    def weight(self) -> int:
+        """Bytes it keeps in memory, roughly."""
+        return sum(picture.image.weight for picture in self.pictures)
+
+
+class KeptPicture(Struct, frozen=True):
+    """A picture of a kept answer."""
+
+    sha256: str
+    format: Format
+    revised_prompt: str | None = None
+    seed: int | None = None
+
+
+class Kept(Struct, frozen=True, kw_only=True):
+    """An answer as the ledger keeps it: where its pictures lie, never their bytes."""
+
+    created: int
+    model: str
+    offer: str
+    pictures: tuple[KeptPicture, ...]
+    usage: Usage = Usage()
+    quality: str | None = None
+    background: str | None = None
+    notes: tuple[Note, ...] = ()
+    quoted: int = 0
+    charged: int = 0
+    attempts: int = 1
+
+
+_SHARED = ("created", "model", "offer", "usage", "quality", "background", "notes", "quoted", "charged", "attempts")
+
+
+def pack(answer: Answer) -> str:
+    """A stored answer as text for the ledger."""
+    pictures = tuple(
+        KeptPicture(stored.sha256, stored.format, picture.revised_prompt, picture.seed)
+        for stored, picture in zip(answer.stored, answer.pictures, strict=True)
+    )
+    kept = Kept(pictures=pictures, **{name: getattr(answer, name) for name in _SHARED})
+    return msgspec.json.encode(kept).decode()
+
+
+def unpack(job: str, kept: Kept, images: list[Image]) -> Answer:
+    """The answer again, its pictures read back."""
+    pictures = tuple(
+        Picture(image=image, revised_prompt=each.revised_prompt, seed=each.seed)
+        for each, image in zip(kept.pictures, images, strict=True)
+    )
+    stored = tuple(Stored(each.sha256, each.format) for each in kept.pictures)
+    return Answer(job=job, pictures=pictures, stored=stored, **{name: getattr(kept, name) for name in _SHARED})

@@ -1,0 +1,163 @@
+"""Every metric there is, declared here and fed by events. Nothing else counts anything.
+
+Children are bound once: looking one up by its labels costs more than counting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from proxy.events import (
+    AttemptEnded,
+    BreakerTurned,
+    BudgetRefused,
+    Event,
+    HoldEnded,
+    HoldLeft,
+    LedgerPosted,
+    Overrun,
+    PicturesSwept,
+    RequestEnded,
+    Settled,
+)
+
+SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)
+BREAKER = {"closed": 0, "half_open": 1, "open": 2}
+
+
+class Metrics:
+    """A listener that counts."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+
+        def made(kind: type[Any], name: str, says: str, *labels: str, **more: Any) -> Any:
+            return kind(f"darkroom_{name}", says, labels, registry=self.registry, **more)
+
+        self.requests = made(Counter, "requests_total", "Requests answered.", "dialect", "operation", "status", "team")
+        self.request_seconds = made(
+            Histogram, "request_seconds", "Seconds from a request's first byte to its answer's last.",
+            *("dialect", "operation"), buckets=SECONDS,
+        )  # fmt: skip
+        self.refusals = made(Counter, "refusals_total", "Requests not served, by whose fault.", "fault")
+        self.images = made(Counter, "images_total", "Pictures delivered.", "team", "provider", "model")
+        self.repeats = made(Counter, "repeats_total", "Requests answered with the result of one they repeat.")
+        self.undelivered = made(Counter, "undelivered_total", "Requests whose caller had gone.")
+        self.attempts = made(
+            Counter, "attempts_total", "Submissions to an offer, by how they ended.", "provider", "model", "outcome"
+        )
+        self.attempt_seconds = made(
+            Histogram, "attempt_seconds", "Seconds a submission took.", "provider", "model", buckets=SECONDS
+        )
+        self.spend = made(
+            Counter, "spend_usd_total", "USD settled, to the micro-dollar in the ledger.", "team", "provider", "model"
+        )
+        self.error = made(
+            Histogram, "estimate_error_ratio", "Cost over quote, of submissions with a quote above zero.",
+            *("provider", "model"), buckets=(0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0, 1.01, 1.1, 1.5, 2.0),
+        )  # fmt: skip
+        self.overrun = made(Counter, "overrun_usd_total", "USD spent beyond a team's hold and budget.", "team")
+        self.budget_refusals = made(
+            Counter, "budget_refusals_total", "Requests a budget could not take.", "team", "what", "window"
+        )
+        self.breaker = made(Gauge, "breaker_state", "0 closed, 1 half-open, 2 open.", "provider", "model")
+        self.holds_left = made(
+            Counter, "holds_left_total", "Submissions without an answer, their money held.", "provider"
+        )
+        self.holds_ended = made(Counter, "holds_ended_total", "Such holds ended after all, by how.", "provider", "how")
+        self.posts = made(Histogram, "ledger_post_seconds", "Seconds a transaction of the ledger took.",
+                          buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1))  # fmt: skip
+        self.orders = made(Counter, "ledger_orders_total", "Orders posted to the ledger.")
+        self.stored = made(Gauge, "store_bytes", "Bytes of pictures in the store, at the last sweep.")
+        self._bound = lru_cache(maxsize=20_000)(self._bind)
+
+    def expose(self) -> bytes:
+        """The exposition. Milliseconds of work: not for an event loop."""
+        return generate_latest(self.registry)
+
+    def tell(self, event: Event) -> None:
+        """Count an event."""
+        count = _COUNTS.get(type(event))
+        if count is not None:
+            count(self, event)
+
+    def of(self, metric: Any, *labels: str) -> Any:
+        """A metric's child."""
+        return self._bound(metric, labels)
+
+    @staticmethod
+    def _bind(metric: Any, labels: tuple[str, ...]) -> Any:
+        return metric.labels(*labels)
+
+
+def _request(metrics: Metrics, event: RequestEnded) -> None:
+    metrics.of(metrics.requests, event.dialect, event.operation, str(event.status), event.team).inc()
+    metrics.of(metrics.request_seconds, event.dialect, event.operation).observe(event.seconds)
+    if event.fault:
+        metrics.of(metrics.refusals, event.fault).inc()
+    if event.joined:
+        metrics.repeats.inc()
+    elif event.images:
+        provider, _, model = event.offer.partition("/")
+        metrics.of(metrics.images, event.team, provider, model).inc(event.images)
+    if not event.delivered:
+        metrics.undelivered.inc()
+
+
+def _attempt(metrics: Metrics, event: AttemptEnded) -> None:
+    metrics.of(metrics.attempts, event.provider, event.model, event.outcome).inc()
+    metrics.of(metrics.attempt_seconds, event.provider, event.model).observe(event.seconds)
+
+
+def _settled(metrics: Metrics, event: Settled) -> None:
+    metrics.of(metrics.spend, event.team, event.provider, event.model).inc(event.cost / 1_000_000)
+    if event.quoted:
+        metrics.of(metrics.error, event.provider, event.model).observe(event.cost / event.quoted)
+
+
+def _overrun(metrics: Metrics, event: Overrun) -> None:
+    metrics.of(metrics.overrun, event.team).inc(event.micros / 1_000_000)
+
+
+def _refused(metrics: Metrics, event: BudgetRefused) -> None:
+    metrics.of(metrics.budget_refusals, event.team, event.what, event.window).inc()
+
+
+def _turned(metrics: Metrics, event: BreakerTurned) -> None:
+    provider, _, model = event.offer.partition("/")
+    metrics.of(metrics.breaker, provider, model).set(BREAKER[event.state])
+
+
+def _left(metrics: Metrics, event: HoldLeft) -> None:
+    metrics.of(metrics.holds_left, event.provider).inc()
+
+
+def _ended(metrics: Metrics, event: HoldEnded) -> None:
+    metrics.of(metrics.holds_ended, event.provider, event.how).inc()
+
+
+def _posted(metrics: Metrics, event: LedgerPosted) -> None:
+    metrics.posts.observe(event.seconds)
+    metrics.orders.inc(event.orders)
+
+
+def _swept(metrics: Metrics, event: PicturesSwept) -> None:
+    metrics.stored.set(event.kept_bytes)
+
+
+_COUNTS: dict[type, Callable[[Metrics, Any], None]] = {
+    RequestEnded: _request,
+    AttemptEnded: _attempt,
+    Settled: _settled,
+    Overrun: _overrun,
+    BudgetRefused: _refused,
+    BreakerTurned: _turned,
+    HoldLeft: _left,
+    HoldEnded: _ended,
+    LedgerPosted: _posted,
+    PicturesSwept: _swept,
+}

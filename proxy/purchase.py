@@ -1,0 +1,339 @@
+"""Buying pictures at one offer after another: money set aside, the vendor asked, what it did cost settled.
+
+A model that gives fewer pictures in a call than are wanted is called several times at once, each call with a hold of
+its own: a partial success is settled exactly, and only what is missing is bought elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pricing import Quote, from_micros, to_micros
+from providers.contract import Code, Failure, Fault, Image, ImageRequest, Note, Picture, Result
+from providers.contract.fit import RASTER
+from providers.contract.request import split
+from proxy.catalogue import Catalogue
+from proxy.costs import cost_of, total
+from proxy.events import AttemptEnded, BudgetRefused, HoldLeft, Overrun, Settled, Tell
+from proxy.health import Health
+from proxy.job import Answer, Job, pack
+from proxy.ledger.book import Ledger
+from proxy.ledger.orders import Close, Held, Hold, HoldOrder, JobRecord, Outcome, Refused, Repeated, Reserve
+from proxy.pictures import Studio
+from proxy.policy import Choice, Offer
+from proxy.policy.engine import quote_at
+from proxy.store import DiskStore, Stored
+from proxy.transport import Transport
+
+FINAL = frozenset({Fault.REJECTED, Fault.MODERATED, Fault.AMBIGUOUS})
+"""Faults after which nothing else is tried: another would say the same, or the picture may be paid for already."""
+
+
+class Purchasing(Struct, frozen=True, kw_only=True):
+    """What every purchase needs."""
+
+    catalogue: Catalogue
+    health: Health
+    ledger: Ledger
+    transport: Transport
+    studio: Studio
+    store: DiskStore
+    tell: Tell
+    request_s: float
+    """Seconds a job may take over all its attempts."""
+
+    def begin(self, job: Job, notes: tuple[Note, ...]) -> Purchase:
+        """A purchase for a job."""
+        return Purchase(self, job, notes)
+
+
+class _Part(Struct, frozen=True):
+    """One call to be made, and the money set aside for it."""
+
+    request: ImageRequest
+    hold: Hold
+
+
+class Purchase:
+    """What one job has bought so far."""
+
+    def __init__(self, needs: Purchasing, job: Job, notes: tuple[Note, ...]) -> None:
+        self._needs = needs
+        self._job = job
+        self._day = datetime.fromtimestamp(job.created / 1000, UTC).date()
+        self._ends = time.monotonic() + needs.request_s
+        self._missing = job.request.n
+        self._parts: list[ImageRequest] = []
+        self._pictures: list[Picture] = []
+        self._results: list[Result] = []
+        self._notes = list(notes)
+        self._outcomes: list[Outcome] = []
+        self._failure: Failure | None = None
+        self._recorded = 0
+        self._quoted = 0
+        self._cost = 0
+        self._charged = 0
+        self._attempts = 0
+        self._ambiguous = False
+        self._choice: Choice | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing left to buy, or no sense in going on."""
+        return not self._missing or (self._failure is not None and self._failure.fault in FINAL)
+
+    async def reserve(self, choice: Choice) -> Held | Refused | Repeated:
+        """Set aside what an offer may take for what is still missing; first, end what an earlier one left."""
+        await self._close()
+        offer, request = choice.offer, choice.fit.request
+        request = await self._needs.studio.turn_mask(request, offer.model.mask)
+        self._parts = split(replace(request, n=self._missing), 1 if request.previews else offer.model.at_once)
+        orders = tuple([self._order(offer, part) for part in self._parts])
+        order = Reserve(job=self._record(), orders=orders, first=not self._recorded, sequence=self._recorded)
+        held = await self._needs.ledger.reserve(order)
+        if isinstance(held, Held):
+            self._recorded += len(held.holds)
+            self._quoted += sum([hold.micros for hold in held.holds])
+        elif isinstance(held, Refused):
+            job = self._job
+            self._needs.tell(
+                BudgetRefused(
+                    request=job.id,
+                    team=job.key.team,
+                    key=job.key.key,
+                    scope=held.scope,
+                    what=held.what,
+                    window=held.window,
+                )
+            )
+        return held
+
+    async def attempt(self, choice: Choice, held: Held) -> None:
+        """Ask an offer, once for every hold."""
+        self._choice = choice
+        parts = [_Part(request, hold) for request, hold in zip(self._parts, held.holds, strict=True)]
+        if len(parts) == 1:
+            said = [await self._ask(choice.offer, parts[0])]
+        else:
+            said = await asyncio.gather(*[self._ask(choice.offer, part) for part in parts])
+        if any(isinstance(answer, Result) for answer in said):
+            self._notes.extend(choice.fit.notes)
+        for part, answer in zip(parts, said, strict=True):
+            if isinstance(answer, Failure):
+                self._failed(part, answer)
+            else:
+                await self._bought(choice.offer, part, answer)
+
+    async def finish(self, refused: Refused | None) -> Answer:
+        """End the job: with its pictures, or by raising why there are none."""
+        if not self._pictures:
+            await self._close(failed=not self._ambiguous)
+            if self._failure is not None:
+                raise self._failure
+            raise _over(refused) if refused else Failure(Fault.UNAVAILABLE, BUSY, retry_after=1.0)
+        if self._missing:
+            why = self._failure.detail if self._failure else "the budget holds no more"
+            self._notes.append(Note("n", f"{len(self._pictures)} of {self._job.request.n} pictures were made: {why}"))
+        answer = self._answer(await self._store() if self._job.keep else ())
+        await self._close(answer)
+        return replace(answer, charged=self._charged)
+
+    # Asking.
+
+    async def _ask(self, offer: Offer, part: _Part) -> Result | Failure:
+        line = self._needs.catalogue.lines[offer.provider]
+        self._attempts += 1
+        began = time.monotonic()
+        try:
+            result = await self._needs.transport.hold(
+                line.provider.run(part.request, offer.model, line.account),
+                line.provider,
+                line.account,
+                _Watch(self._needs.ledger, part.hold, self._job),
+                deadline=max(0.1, min(line.deadline, self._ends - began)),
+                lease=self._job.lease,
+            )
+        except Failure as failure:
+            self._needs.health.failed(offer.name, failure.fault, failure.detail, failure.retry_after)
+            self._tell_attempt(offer, failure.fault, began, detail=failure.detail)
+            return failure
+        self._needs.health.succeeded(offer.name)
+        self._tell_attempt(offer, "ok", began, images=len(result.pictures), vendor_id=result.vendor_id)
+        return result
+
+    def _tell_attempt(self, offer: Offer, outcome: str, began: float, **more: object) -> None:
+        seconds = time.monotonic() - began
+        self._needs.tell(
+            AttemptEnded(
+                request=self._job.id,
+                provider=offer.provider,
+                model=offer.model.name,
+                outcome=outcome,
+                seconds=seconds,
+                **more,  # type: ignore[arg-type]
+            )
+        )
+
+    async def _bought(self, offer: Offer, part: _Part, result: Result) -> None:
+        cost = cost_of(offer, part.hold, result.usage, self._day)
+        usage = msgspec.json.encode(result.usage).decode()
+        count = len(result.pictures)
+        self._cost += cost
+        self._outcomes.append(Outcome(hold=part.hold.hold, kind="settle", micros=cost, images=count, detail=usage))
+        self._results.append(result)
+        self._missing = max(0, self._missing - count)
+        self._notes.extend(result.notes)
+        for picture in result.pictures:
+            self._pictures.append(await self._encoded(picture))
+        self._needs.tell(
+            Settled(
+                request=self._job.id,
+                team=self._job.key.team,
+                key=self._job.key.key,
+                provider=offer.provider,
+                model=offer.model.name,
+                quoted=part.hold.micros,
+                cost=cost,
+                images=count,
+            )
+        )
+
+    def _failed(self, part: _Part, failure: Failure) -> None:
+        if self._failure is None or self._failure.fault not in FINAL:
+            self._failure = failure
+        hold = part.hold
+        if failure.fault is not Fault.AMBIGUOUS:
+            self._outcomes.append(Outcome(hold=hold.hold, kind="release", detail=failure.fault))
+            return
+        self._ambiguous = True
+        self._outcomes.append(Outcome(hold=hold.hold, kind="ambiguous"))
+        self._needs.tell(
+            HoldLeft(
+                request=self._job.id,
+                hold=hold.hold,
+                team=hold.team,
+                provider=hold.provider,
+                model=hold.model,
+                micros=hold.micros,
+                why=failure.detail,
+            )
+        )
+
+    async def _encoded(self, picture: Picture) -> Picture:
+        """The picture in the format asked for, where the vendor made another."""
+        wanted = self._job.request.format
+        if wanted is None or picture.image.format is wanted or picture.image.format not in RASTER:
+            return picture
+        try:
+            image = await self._needs.studio.encode(picture.image, wanted, self._job.request.compression)
+        except Failure as failure:  # it is paid for: better in another format than not at all
+            self._notes.append(Note("format", f"stays {picture.image.format}: {failure.detail}"))
+            return picture
+        return replace(picture, image=image)
+
+    # Writing down.
+
+    def _record(self) -> JobRecord:
+        job = self._job
+        return JobRecord(
+            job=job.id,
+            team=job.key.team,
+            key=job.key.key,
+            dialect=job.dialect,
+            model=job.request.model,
+            facts=msgspec.json.encode(job.request.billable()).decode(),
+            print=job.print,
+            idempotency=job.idempotency,
+        )
+
+    def _order(self, offer: Offer, part: ImageRequest) -> HoldOrder:
+        billable = part.billable()
+        quote = quote_at(offer, billable, self._day)
+        assert isinstance(quote, Quote), "the policy lets no unpriced offer through"
+        return HoldOrder(
+            provider=offer.provider,
+            model=offer.model.name,
+            micros=to_micros(quote.usd),
+            images=part.n,
+            facts=msgspec.json.encode(billable).decode(),
+        )
+
+    async def _close(self, answer: Answer | None = None, *, failed: bool = False) -> None:
+        """Post the outcomes so far, and the job's end where it has come to one."""
+        ends = self._recorded and (answer is not None or failed)
+        if not self._outcomes and not ends:
+            return
+        order = Close(
+            outcomes=tuple(self._outcomes),
+            job=self._job.id if ends else None,
+            state=("done" if answer is not None else "failed") if ends else None,
+            answer=pack(answer) if answer is not None and answer.stored else None,
+        )
+        self._outcomes.clear()
+        closed = await self._needs.ledger.close(order)
+        self._charged += closed.charged
+        if closed.overrun:
+            self._needs.tell(Overrun(request=self._job.id, team=self._job.key.team, micros=closed.overrun))
+
+    async def _store(self) -> tuple[Stored, ...]:
+        try:
+            return tuple([await self._needs.store.put(picture.image) for picture in self._pictures])
+        except (OSError, ValueError) as error:  # a full disk, or base64 that does not decode: paid for all the same
+            self._notes.append(Note("store", f"the pictures could not be stored ({type(error).__name__})"))
+            return ()
+
+    def _answer(self, stored: tuple[Stored, ...]) -> Answer:
+        assert self._choice is not None
+        said = self._results[-1]
+        fitted = self._choice.fit.request
+        return Answer(
+            job=self._job.id,
+            created=self._job.created // 1000,
+            model=self._job.request.model,
+            offer=self._choice.offer.name,
+            pictures=tuple(self._pictures),
+            stored=stored,
+            usage=total([result.usage for result in self._results]),
+            quality=said.quality or fitted.quality,
+            background=said.background or fitted.background,
+            notes=tuple(dict.fromkeys(self._notes)),
+            quoted=self._quoted,
+            charged=self._cost,
+            attempts=self._attempts,
+        )
+
+
+class _Watch:
+    """Keeps the tickets of one hold, and shows its unfinished pictures to the caller."""
+
+    def __init__(self, ledger: Ledger, hold: Hold, job: Job) -> None:
+        self._ledger = ledger
+        self._hold = hold
+        self._job = job
+
+    async def ticket(self, text: str) -> None:
+        await self._ledger.ticket(self._hold.hold, text)
+
+    async def preview(self, image: Image, index: int) -> None:
+        await self._job.preview(image, index)
+
+
+BUSY = "the only provider left is being tried by another request after a failure"
+
+
+def _over(refused: Refused) -> Failure:
+    kind, _, name = refused.scope.partition(":")
+    who = f"team {name}" if kind == "team" else "this key"
+    when = {"total": "in total", "month": "this month", "day": "today"}[refused.window]
+    if refused.what == "usd":
+        limit, left, asked = (f"${from_micros(each):.6f}" for each in (refused.limit, refused.left, refused.asked))
+        detail = f"The budget of {who} is {limit} {when}, of which {left} is left; this request may cost {asked}."
+    else:
+        detail = f"{who} may make {refused.limit} pictures {when}; {max(0, refused.left)} are left."
+    return Failure(Fault.QUOTA, detail[0].upper() + detail[1:], code=Code.BUDGET)

@@ -1,0 +1,244 @@
+"""Submissions without an answer: left by a process that died, or by a vendor that fell silent.
+
+At start every open hold belongs to a process that is no more. What has a ticket is taken up again; what was drawn here
+is released, for nothing was paid; the rest may have been paid for, and its hold stays until a person or the time
+decides. The same goes on while serving, for what became ambiguous since. No money is invented or forgotten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import msgspec
+
+from providers.contract import Failure, Fault, Image, Result
+from proxy.catalogue import Catalogue
+from proxy.costs import cost_of, total
+from proxy.events import HoldEnded, HoldLeft, ServerChanged, Settled, Tell
+from proxy.job import Answer, pack
+from proxy.ledger.book import JobState, Ledger
+from proxy.ledger.orders import Close, Hold, Outcome
+from proxy.repeats import Repeats
+from proxy.store import DiskStore
+from proxy.transport import Lease, Room, Transport
+
+PAUSE_S = 30.0
+"""Between two looks at what is still without an answer."""
+
+
+class Recovery:
+    """Takes up what has no answer."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        ledger: Ledger,
+        transport: Transport,
+        store: DiskStore,
+        repeats: Repeats,
+        room: Room,
+        tell: Tell,
+        *,
+        expires_s: float,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        """`expires_s`: how long a hold waits to be reconciled before it is settled at its quote."""
+        self._catalogue = catalogue
+        self._ledger = ledger
+        self._transport = transport
+        self._store = store
+        self._repeats = repeats
+        self._room = room
+        self._tell = tell
+        self._expires_ms = int(expires_s * 1000)
+        self._clock = clock
+        self._working: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Sort what a dead process left; what can be resumed goes on in the background."""
+        holds = await self._ledger.open_holds()
+        begun: dict[str, list[Hold]] = defaultdict(list)
+        for hold in holds:
+            begun[hold.job].append(hold)
+        for job, group in begun.items():
+            await self._sort(job, group)
+        for job in await self._ledger.unfinished():
+            if job not in begun:  # it died before it had set anything aside, or after all was settled
+                await self._ledger.close(Close(outcomes=(), job=job, state="failed"))
+        if holds:
+            self._tell(ServerChanged(what="recovering", detail=f"{len(holds)} submissions had no answer"))
+
+    async def run(self) -> None:
+        """Look again and again at what became ambiguous; ends by being cancelled."""
+        while True:
+            await asyncio.sleep(PAUSE_S)
+            left: dict[str, list[Hold]] = defaultdict(list)
+            for hold in await self._ledger.open_holds():
+                if hold.state == "ambiguous":
+                    left[hold.job].append(hold)
+            for job, group in left.items():
+                if job not in self._working:
+                    await self._sort(job, group)
+
+    async def close(self) -> None:
+        """Stop; what is not done keeps its ticket."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _sort(self, job: str, holds: list[Hold]) -> None:
+        resumable: list[Hold] = []
+        outcomes: list[Outcome] = []
+        for hold in holds:
+            line = self._catalogue.lines.get(hold.provider)
+            if self._clock() - hold.at > self._expires_ms:
+                outcomes.append(self._expire(hold))
+            elif line is not None and line.provider.here:
+                outcomes.append(Outcome(hold=hold.hold, kind="release", detail="drawn here by a process that died"))
+            elif line is not None and line.provider.resume is not None and hold.ticket is not None:
+                resumable.append(hold)
+            elif hold.state == "open":
+                outcomes.append(Outcome(hold=hold.hold, kind="ambiguous"))
+                self._leave(hold, "the process that sent it died before an answer")
+        if outcomes:
+            ended = all(outcome.kind != "ambiguous" for outcome in outcomes) and len(outcomes) == len(holds)
+            await self._ledger.close(
+                Close(outcomes=tuple(outcomes), job=job if ended else None, state="failed" if ended else None)
+            )
+        if resumable:
+            self._working.add(job)
+            task = asyncio.create_task(self._resume(job, resumable))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _resume(self, job: str, holds: list[Hold]) -> None:
+        """Take a job up by its tickets: whoever retries it meanwhile waits for the same answer."""
+        state = await self._ledger.job(job)
+        run = self._repeats.begin(state.print, None) if state is not None else None
+        try:
+            results = await asyncio.gather(*[self._take_up(hold) for hold in holds])
+            answer = await self._end(state, holds, results)
+            if run is not None and answer is not None:
+                run.done(answer)
+        finally:
+            if run is not None:
+                run.failed(Failure(Fault.UNAVAILABLE, "the request this one repeats came to nothing"))
+                self._repeats.end(run)
+            self._working.discard(job)
+
+    async def _take_up(self, hold: Hold) -> Result | Failure:
+        line = self._catalogue.lines[hold.provider]
+        assert line.provider.resume is not None
+        assert hold.ticket is not None
+        lease = Lease(self._room)
+        try:
+            return await self._transport.hold(
+                line.provider.resume(hold.ticket, line.account),
+                line.provider,
+                line.account,
+                _NobodyWatches(),
+                deadline=line.deadline,
+                lease=lease,
+                paid=True,
+            )
+        except Failure as failure:
+            return failure
+        finally:
+            lease.release()
+
+    async def _end(self, state: JobState | None, holds: list[Hold], results: list[Result | Failure]) -> Answer | None:
+        """Settle what came, release what definitely will not, leave the rest; and note the job's answer."""
+        outcomes = [self._outcome(hold, result) for hold, result in zip(holds, results, strict=True)]
+        answer = await self._answer(state, holds, results) if state is not None else None
+        waiting = any(outcome.kind == "ambiguous" for outcome in outcomes)
+        ends = state is not None and state.state == "open" and (answer is not None or not waiting)
+        await self._ledger.close(
+            Close(
+                outcomes=tuple(outcomes),
+                job=state.job if ends and state is not None else None,
+                state=None if not ends else "done" if answer is not None else "failed",
+                answer=pack(answer) if answer is not None else None,
+            )
+        )
+        return answer
+
+    def _outcome(self, hold: Hold, result: Result | Failure) -> Outcome:
+        if isinstance(result, Failure):
+            if result.fault is Fault.AMBIGUOUS:
+                if hold.state == "open":
+                    self._leave(hold, result.detail)
+                return Outcome(hold=hold.hold, kind="ambiguous")
+            self._tell_ended(hold, "released", 0)
+            return Outcome(hold=hold.hold, kind="release", detail=result.fault)
+        day = datetime.fromtimestamp(hold.at / 1000, UTC).date()
+        cost = cost_of(self._catalogue.offer(f"{hold.provider}/{hold.model}"), hold, result.usage, day)
+        self._tell_ended(hold, "resumed", cost)
+        self._tell(
+            Settled(
+                request=hold.job,
+                team=hold.team,
+                key=hold.key,
+                provider=hold.provider,
+                model=hold.model,
+                quoted=hold.micros,
+                cost=cost,
+                images=len(result.pictures),
+            )
+        )
+        usage = msgspec.json.encode(result.usage).decode()
+        return Outcome(hold=hold.hold, kind="settle", micros=cost, images=len(result.pictures), detail=usage)
+
+    async def _answer(self, state: JobState, holds: list[Hold], results: list[Result | Failure]) -> Answer | None:
+        good = [result for result in results if isinstance(result, Result)]
+        if not good:
+            return None
+        pictures = tuple(picture for result in good for picture in result.pictures)
+        stored = tuple([await self._store.put(picture.image) for picture in pictures])
+        return Answer(
+            job=state.job,
+            created=state.created // 1000,
+            model=state.model,
+            offer=f"{holds[0].provider}/{holds[0].model}",
+            pictures=pictures,
+            stored=stored,
+            usage=total([result.usage for result in good]),
+            quality=good[-1].quality,
+            background=good[-1].background,
+            quoted=sum(hold.micros for hold in holds),
+            attempts=len(holds),
+        )
+
+    def _expire(self, hold: Hold) -> Outcome:
+        self._tell_ended(hold, "expired", hold.micros)
+        return Outcome(hold=hold.hold, kind="settle", micros=hold.micros, detail="no answer; settled at its quote")
+
+    def _leave(self, hold: Hold, why: str) -> None:
+        self._tell(
+            HoldLeft(
+                request=hold.job,
+                hold=hold.hold,
+                team=hold.team,
+                provider=hold.provider,
+                model=hold.model,
+                micros=hold.micros,
+                why=why,
+            )
+        )
+
+    def _tell_ended(self, hold: Hold, how: str, micros: int) -> None:
+        self._tell(
+            HoldEnded(request=hold.job, hold=hold.hold, team=hold.team, provider=hold.provider, how=how, micros=micros)
+        )
+
+
+class _NobodyWatches:
+    async def ticket(self, text: str) -> None:
+        """The ticket is known already."""
+
+    async def preview(self, image: Image, index: int) -> None:
+        """Nobody is there to see it."""

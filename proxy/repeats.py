@@ -1,0 +1,210 @@
+"""Requests that repeat an earlier one: a client's own retry, or the same `Idempotency-Key`. Neither is paid twice.
+
+Official SDKs retry a request that timed out or broke off, and say so only by counting (`x-stainless-retry-count`). Such
+a retry joins the job it repeats while that runs, and gets its answer for a while after. Answers nobody may have
+received lie in the store; the latest others are remembered in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import msgspec
+from msgspec.structs import replace
+
+from providers.contract import Code, Failure, Fault, Image
+from proxy.config import RepeatsRow
+from proxy.job import Answer, Job, Kept, pack, unpack
+from proxy.ledger.book import JobState, Ledger
+from proxy.ledger.orders import Repeated
+from proxy.store import DiskStore, Stored
+
+AGAIN_S = 2.0
+"""When to ask again for a job that another process, or a recovery, is still working on."""
+
+
+class Run:
+    """A job under way, and who else waits for it."""
+
+    def __init__(self, print_: bytes, idempotency: tuple[str, str] | None) -> None:
+        self.print = print_
+        self.idempotency = idempotency
+        self.claimed = 0
+        self._answer: asyncio.Future[Answer] | None = None
+
+    async def wait(self) -> Answer:
+        """Its answer, once there is one; raises what it failed with."""
+        if self._answer is None:
+            self._answer = asyncio.get_running_loop().create_future()
+        return await asyncio.shield(self._answer)
+
+    def done(self, answer: Answer) -> None:
+        """It has come to an answer."""
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(answer)
+
+    def failed(self, error: Failure) -> None:
+        """It has come to nothing."""
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(error)
+            self._answer.exception()  # whoever waited may be gone
+
+
+class Repeats:
+    """Jobs under way by fingerprint, and the latest answers."""
+
+    def __init__(
+        self, ledger: Ledger, store: DiskStore, row: RepeatsRow, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._ledger = ledger
+        self._store = store
+        self._row = row
+        self._clock = clock
+        self._running: dict[bytes, list[Run]] = {}
+        self._keyed: dict[tuple[str, str], Run] = {}
+        self._latest: OrderedDict[str, tuple[float, bytes, Answer]] = OrderedDict()
+        self._by_print: dict[bytes, list[str]] = {}
+        self._weight = 0
+
+    async def join(self, job: Job) -> Answer | None:
+        """The answer of the job this one repeats, awaited if need be; None where it is a request of its own.
+
+        Raises REJECTED where its idempotency key stands for another body, and what the joined job failed with.
+        """
+        if job.idempotency is not None:
+            run = self._keyed.get((job.key.key, job.idempotency))
+            if run is None:
+                return None  # the ledger knows the rest, in the transaction that would pay
+            if run.print != job.print:
+                raise _conflict()
+            return await run.wait()
+        if job.retry == 0:
+            return None
+        for run in self._running.get(job.print, ()):
+            if run.claimed < job.retry:
+                run.claimed = job.retry
+                return await run.wait()
+        return self._remembered(job.print) or await self._recorded(job)
+
+    @contextmanager
+    def running(self, job: Job) -> Iterator[Run]:
+        """Let others join while inside."""
+        run = self.begin(job.print, (job.key.key, job.idempotency) if job.idempotency else None)
+        try:
+            yield run
+        except Failure as failure:
+            run.failed(failure)
+            raise
+        except BaseException:
+            run.failed(Failure(Fault.UNAVAILABLE, "the request this one repeats was broken off"))
+            raise
+        finally:
+            self.end(run)
+
+    def begin(self, print_: bytes, idempotency: tuple[str, str] | None) -> Run:
+        """A job is under way from now on."""
+        run = Run(print_, idempotency)
+        self._running.setdefault(print_, []).append(run)
+        if idempotency is not None:
+            self._keyed[idempotency] = run
+        return run
+
+    def end(self, run: Run) -> None:
+        """A job is no longer under way."""
+        runs = self._running[run.print]
+        runs.remove(run)
+        if not runs:
+            del self._running[run.print]
+        if run.idempotency is not None and self._keyed.get(run.idempotency) is run:
+            del self._keyed[run.idempotency]
+
+    def remember(self, job: Job, answer: Answer) -> None:
+        """Keep a delivered answer in memory for a while, as long as it fits."""
+        weight = answer.weight
+        if answer.stored or weight > self._row.memory_bytes:
+            return
+        self._latest[answer.job] = (self._clock() + self._row.retry_s, job.print, answer)
+        self._by_print.setdefault(job.print, []).append(answer.job)
+        self._weight += weight
+        while self._weight > self._row.memory_bytes or self._expired():
+            self._forget_oldest()
+
+    async def keep(self, answer: Answer) -> None:
+        """Keep an answer that did not reach its caller in the store, and say in the ledger where it lies."""
+        if not answer.stored:
+            stored = [await self._store.put(picture.image) for picture in answer.pictures]
+            answer = replace(answer, stored=tuple(stored))
+            await self._ledger.keep(answer.job, pack(answer))
+
+    async def recall(self, job: Job, known: Repeated) -> Answer:
+        """The answer an idempotency key stands for. Raises REJECTED where there is none to give."""
+        if known.print != job.print:
+            raise _conflict()
+        run = next(iter(self._running.get(known.print, ())), None)
+        if run is not None and known.state == "open":
+            return await run.wait()
+        state = await self._ledger.job(known.job)
+        answer = await self.answer_of(state) if state is not None else None
+        if answer is None:
+            raise _pending() if known.state == "open" else _gone()
+        return answer
+
+    async def answer_of(self, state: JobState) -> Answer | None:
+        """The kept answer of a job; None where it has none, or its pictures are gone."""
+        if state.answer is None:
+            return None
+        kept = msgspec.json.decode(state.answer, type=Kept)
+        images: list[Image] = []
+        for each in kept.pictures:
+            body = await self._store.get(Stored(each.sha256, each.format))
+            if body is None:
+                return None
+            images.append(Image(body))
+        return unpack(state.job, kept, images)
+
+    def _remembered(self, print_: bytes) -> Answer | None:
+        for job in reversed(self._by_print.get(print_, [])):
+            until, _, answer = self._latest[job]
+            if until > self._clock():
+                return answer
+        return None
+
+    async def _recorded(self, job: Job) -> Answer | None:
+        """What the ledger has of the job a retry repeats: after a restart, or where its caller had gone."""
+        state = await self._ledger.repeated(job.print, job.created - int(self._row.retry_s * 1000))
+        if state is None:
+            return None
+        if state.state == "open":
+            raise _pending()
+        return await self.answer_of(state)
+
+    def _expired(self) -> bool:
+        oldest = next(iter(self._latest.values()), None)
+        return oldest is not None and oldest[0] <= self._clock()
+
+    def _forget_oldest(self) -> None:
+        job, (_, print_, answer) = self._latest.popitem(last=False)
+        self._weight -= answer.weight
+        jobs = self._by_print[print_]
+        jobs.remove(job)
+        if not jobs:
+            del self._by_print[print_]
+
+
+def _conflict() -> Failure:
+    detail = "This Idempotency-Key was used for another request: keys are for one request each."
+    return Failure(Fault.REJECTED, detail, code=Code.CONFLICT)
+
+
+def _pending() -> Failure:
+    detail = "An earlier attempt of this request was sent to a provider and has no result yet; it is not sent twice."
+    return Failure(Fault.UNAVAILABLE, detail, code=Code.PENDING, retry_after=AGAIN_S)
+
+
+def _gone() -> Failure:
+    detail = "The pictures made for this Idempotency-Key are no longer kept; use a new key to have them made again."
+    return Failure(Fault.REJECTED, detail, code=Code.CONFLICT)
