@@ -1,0 +1,134 @@
+"""`darkroom`: the command line. Tables on a terminal, JSON for programs, errors that say what to do.
+
+Commands import what they need when they run, so that none waits for what it does not use.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import click
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+COMMANDS = {
+    "serve": "proxy.cli.serving:serve",
+    "demo": "proxy.cli.serving:demo",
+    "migrate": "proxy.cli.serving:migrate",
+    "check": "proxy.cli.asking:check",
+    "estimate": "proxy.cli.asking:estimate",
+    "plan": "proxy.cli.asking:plan",
+    "prices": "proxy.cli.asking:prices",
+    "teams": "proxy.cli.accounts:teams",
+    "keys": "proxy.cli.accounts:keys",
+    "usage": "proxy.cli.money:usage",
+    "holds": "proxy.cli.money:holds",
+}
+
+
+class _Commands(click.Group):
+    """Loads a command when it is asked for."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Their names, in order of use."""
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """The command of a name."""
+        if name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[name].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="darkroom", message="darkroom %(version)s")
+def main() -> None:
+    r"""Darkroom: one base URL for every image model, with budgets that hold.
+
+    \b
+    A server in three lines:
+      darkroom serve &
+      darkroom teams create acme --budget 100/month
+      darkroom keys create --team acme
+    """
+
+
+def data_option(command: Callable[P, T]) -> Callable[P, T]:
+    """`--data`: the folder with the ledger and the pictures."""
+    folder = click.Path(file_okay=False, path_type=Path)
+    return click.option(
+        "--data", type=folder, default=Path("data"), show_default=True, envvar="DARKROOM_DATA", help="Data folder."
+    )(command)
+
+
+def config_option(command: Callable[P, T]) -> Callable[P, T]:
+    """`--config`: config.yaml, the built-in defaults where there is none in the current folder."""
+    file = click.Path(dir_okay=False, path_type=Path)
+    says = "Configuration; ./config.yaml, or the built-in defaults where there is none."
+    return click.option("--config", "config_path", type=file, envvar="DARKROOM_CONFIG", help=says)(command)
+
+
+def json_option(command: Callable[P, T]) -> Callable[P, T]:
+    """`--json`: for programs."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
+
+
+def told_plainly(command: Callable[P, T]) -> Callable[P, T]:
+    """What went wrong in one sentence and an exit code of 1, instead of a traceback."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        from providers.contract import Failure
+        from proxy.config import ConfigError
+        from proxy.ledger.accounts import AccountError
+        from proxy.ledger.engine import SchemaError
+
+        try:
+            return command(*args, **kwargs)
+        except (ConfigError, AccountError, SchemaError) as error:
+            raise click.ClickException(str(error)) from error
+        except Failure as failure:
+            raise click.ClickException(failure.detail) from failure
+
+    return run
+
+
+def read_config(path: Path | None) -> Any:
+    """The configuration: as told, else ./config.yaml, else the defaults. Raises ConfigError."""
+    from proxy.config import load
+
+    if path is None and Path("config.yaml").is_file():
+        path = Path("config.yaml")
+    return load(path)
+
+
+def show_json(value: Any) -> None:
+    """Print a value as JSON."""
+    import msgspec
+
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def show_table(title: str, columns: list[str], rows: list[list[str]], *, right: frozenset[str] = frozenset()) -> None:
+    """Print rows: a table on a terminal, tab-separated lines for a pipe."""
+    if not sys.stdout.isatty():
+        for row in [columns, *rows]:
+            sys.stdout.write("\t".join(row) + "\n")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)

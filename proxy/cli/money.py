@@ -1,0 +1,149 @@
+"""`darkroom usage` and `darkroom holds`."""
+
+from __future__ import annotations
+
+import re
+import time
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+import click
+
+from pricing import from_micros, to_micros
+from proxy.cli import data_option, json_option, show_json, show_table, told_plainly
+from proxy.explain import usd
+from proxy.ledger.accounts import AccountError, Accounts
+from proxy.ledger.book import budget_states, end_hold, list_holds
+from proxy.ledger.book import usage as read_usage
+from proxy.ledger.engine import open_ledger
+
+_SINCE = re.compile(r"(\d+)([hd])")
+
+
+def _since(text: str) -> int:
+    found = _SINCE.fullmatch(text)
+    if not found:
+        raise click.BadParameter("write hours or days: 12h, 30d", param_hint="--since")
+    return time.time_ns() // 1_000_000 - int(found[1]) * (3_600_000 if found[2] == "h" else 86_400_000)
+
+
+@click.command()
+@click.option("--team", help="Only this team's.")
+@click.option("--since", default="30d", show_default=True, metavar="30d", help="How far back: 12h, 30d.")
+@json_option
+@data_option
+@told_plainly
+def usage(team: str | None, since: str, as_json: bool, data: Path) -> None:
+    """What was spent, by team, key, provider, model and day (UTC); and where the budgets stand."""
+    engine = open_ledger(data)
+    known = [each.team for each, _ in Accounts(engine).teams()]
+    if team is not None and team not in known:
+        raise AccountError(f"there is no team {team!r}")
+    with engine.connect().execution_options(reads=True) as connection:
+        spent = read_usage(connection, team=team, since=_since(since))
+        now = time.time_ns() // 1_000_000
+        states = [state for each in ([team] if team else known) for state in budget_states(connection, each, None, now)]
+    if as_json:
+        show_json(
+            {
+                "spent": [
+                    {
+                        **{name: getattr(row, name) for name in row.__struct_fields__},
+                        "usd": usd(from_micros(row.micros)),
+                    }
+                    for row in spent
+                ],
+                "budgets": [
+                    {**{name: getattr(state, name) for name in state.__struct_fields__}, "left": state.left}
+                    for state in states
+                ],
+                "total_usd": usd(from_micros(sum(row.micros for row in spent))),
+            }
+        )
+        return
+    rows = [
+        [
+            row.day,
+            row.team,
+            row.key,
+            row.provider,
+            row.model,
+            str(row.requests),
+            str(row.images),
+            usd(from_micros(row.micros)),
+        ]
+        for row in spent
+    ]
+    columns = ["day", "team", "key", "provider", "model", "requests", "images", "USD"]
+    show_table("Spent", columns, rows, right=frozenset({"requests", "images", "USD"}))
+    rows = [[state.scope, f"{state.what}/{state.window}", *_amounts(state.what, state)] for state in states]
+    columns = ["scope", "budget", "limit", "settled", "held", "left"]
+    show_table("Budgets", columns, rows, right=frozenset(columns[2:]))
+
+
+def _amounts(what: str, state: object) -> list[str]:
+    amounts = [getattr(state, name) for name in ("limit", "settled", "held", "left")]
+    return [usd(from_micros(each)) if what == "usd" else str(each) for each in amounts]
+
+
+@click.group()
+def holds() -> None:
+    """Money held for submissions that have no answer, to be reconciled with the vendor's own account."""
+
+
+@holds.command("list")
+@json_option
+@data_option
+@told_plainly
+def holds_list(as_json: bool, data: Path) -> None:
+    """Every hold that is open."""
+    with open_ledger(data).connect().execution_options(reads=True) as connection:
+        found = list_holds(connection)
+    if as_json:
+        show_json(found)
+        return
+    rows = [
+        [
+            hold.hold,
+            time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(hold.at / 1000)),
+            hold.team,
+            f"{hold.provider}/{hold.model}",
+            usd(from_micros(hold.micros)),
+            hold.state,
+            "yes" if hold.ticket else "no",
+        ]
+        for hold in found
+    ]
+    show_table("Open holds", ["hold", "since (UTC)", "team", "offer", "USD", "state", "ticket"], rows)
+
+
+@holds.command("settle")
+@click.argument("hold")
+@click.argument("amount")
+@data_option
+@told_plainly
+def holds_settle(hold: str, amount: str, data: Path) -> None:
+    """The vendor did charge AMOUNT USD for it."""
+    try:
+        cost = Decimal(amount.removeprefix("$"))
+    except InvalidOperation as error:
+        raise AccountError(f"{amount!r} is no amount in USD") from error
+    if not cost.is_finite() or cost < 0:
+        raise AccountError(f"{amount!r} is no amount in USD")
+    _end(hold, data, to_micros(cost))
+
+
+@holds.command("release")
+@click.argument("hold")
+@data_option
+@told_plainly
+def holds_release(hold: str, data: Path) -> None:
+    """The vendor charged nothing for it."""
+    _end(hold, data, None)
+
+
+def _end(hold: str, data: Path, micros: int | None) -> None:
+    closed = end_hold(open_ledger(data), hold, micros, time.time_ns() // 1_000_000)
+    if closed is None:
+        raise AccountError(f"there is no open hold {hold!r}; see: darkroom holds list")
+    click.echo(f"hold {hold} ended, {usd(from_micros(closed.charged))} USD charged", err=True)

@@ -1,0 +1,70 @@
+"""`darkroom serve`, `demo` and `migrate`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from proxy.cli import config_option, data_option, read_config, told_plainly
+
+
+@click.command()
+@config_option
+@data_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 for any free one."
+)
+@told_plainly
+def serve(config_path: Path | None, data: Path, host: str, port: int) -> None:
+    """Serve. Prints one line when ready; logs are JSON lines on standard error.
+
+    SIGTERM or Ctrl-C lets what is under way finish; a job a vendor is working on is taken up again at the next start.
+    """
+    config = read_config(config_path)
+    from proxy.app import InUseError
+    from proxy.app import serve as run
+    from proxy.logs import quiet_libraries
+
+    quiet_libraries()
+    try:
+        import uvloop
+    except ImportError:
+        runner = asyncio.run
+    else:
+        runner = uvloop.run
+    try:
+        runner(run(config, data, host, port))
+    except InUseError as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        pass
+
+
+@click.command()
+@config_option
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path(".demo"), show_default=True)
+@told_plainly
+def demo(config_path: Path | None, out: Path) -> None:
+    """Start a server, ask it for two pictures with the official openai client, and show what happened."""
+    read_config(config_path)  # says what is wrong with it before anything starts
+    from proxy.demo import run
+
+    run(config_path or Path("config.yaml"), out)
+
+
+@click.command()
+@data_option
+@told_plainly
+def migrate(data: Path) -> None:
+    """Bring the ledger of a data folder to this version. Stop its server, and keep a copy, before."""
+    from proxy.ledger.engine import FILE, connect, revision_of
+    from proxy.ledger.migrate import upgrade
+
+    data.mkdir(parents=True, exist_ok=True)
+    engine = connect(data / FILE)
+    before = revision_of(engine)
+    upgrade(engine)
+    click.echo(f"{data / FILE}: {before or 'empty'} -> {revision_of(engine)}")
