@@ -96,4 +96,4 @@ def _metered(lines: Lines) -> Bill:
 
 
 def _total(lines: Lines) -> Decimal:
-    return sum((line.usd for line in lines), Decimal(0))
+    return lines[0].usd if len(lines) == 1 else sum([line.usd for line in lines], Decimal(0))

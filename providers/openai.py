@@ -44,7 +44,6 @@ VARIATION = "Create a variation of this picture: the same subject and style, a d
 """What is asked for where the caller wants a variation and gives no words: the vendor's own endpoint is gone."""
 
 NAMES = {
-    "n": "n",
     "user": "user",
     "background": "background",
     "compression": "output_compression",
@@ -170,10 +169,12 @@ def _fields(request: ImageRequest, model: Model, account: Account) -> dict[str, 
     if not prompt and isinstance(request, Edit) and request.kind is EditKind.VARIATION:
         prompt = VARIATION
     fields: dict[str, Any] = {"model": model.name, "prompt": prompt}
-    for ours, theirs in NAMES.items():
+    if request.n > 1:
+        fields["n"] = request.n
+    for ours in model.honours:
         value = getattr(request, ours, None)
-        if value is not None:
-            fields[theirs] = value
+        if value is not None and ours in NAMES:
+            fields[NAMES[ours]] = value
     if request.width is not None:
         fields["size"] = f"{request.width}x{request.height}"
     elif model.sizes.auto:

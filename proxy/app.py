@@ -7,12 +7,15 @@ import fcntl
 import gc
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from typing import Any, cast
 
 import uvicorn
 from litestar import Litestar
+from litestar.types import Receive, Scope, Send
 from prometheus_client import start_http_server
 
 from pricing import Book
@@ -23,14 +26,15 @@ from proxy.edge import Edge
 from proxy.edge.admission import Admission
 from proxy.edge.generating import Desk
 from proxy.edge.wire import Intake
-from proxy.events import ServerChanged, Tell, broadcast
+from proxy.events import Bus, ServerChanged
 from proxy.gateway import Gateway
 from proxy.health import Health
 from proxy.ledger.accounts import Accounts, KeyRing
 from proxy.ledger.book import Ledger
-from proxy.ledger.engine import open_ledger
+from proxy.ledger.engine import FILE, open_ledger
+from proxy.ledger.scribe import Scribe
 from proxy.limits import Limits
-from proxy.logs import listener
+from proxy.logs import Log
 from proxy.metrics import Metrics
 from proxy.pictures import Studio
 from proxy.policy.rules import load as load_rules
@@ -45,6 +49,8 @@ DIALECTS = ("openai",)
 KEYS_S = 1.0
 """Keys and limits are looked at this often for changes by other processes."""
 SWEEP_S = 300.0
+GARBAGE = (10_000, 20, 50)
+"""Collect less often than by default: what a request leaves is freed by its last reference, hardly by the collector."""
 DRAIN_S = 30
 
 
@@ -52,8 +58,12 @@ class InUseError(RuntimeError):
     """Another server has the data folder."""
 
 
+class LedgerLostError(RuntimeError):
+    """The ledger could not be written any more."""
+
+
 @asynccontextmanager
-async def opened(config: Config, folder: Path, environ: Mapping[str, str] = os.environ) -> AsyncIterator[Litestar]:
+async def opened(config: Config, folder: Path, environ: Mapping[str, str] = os.environ) -> AsyncIterator[Application]:
     """The application, started; on leaving, everything is closed in reverse.
 
     Raises ConfigError, SchemaError or InUseError before anything listens.
@@ -61,12 +71,15 @@ async def opened(config: Config, folder: Path, environ: Mapping[str, str] = os.e
     async with AsyncExitStack() as stack:
         catalogue = Catalogue(config, Book.load(), environ)
         rules = load_rules(config.policy.rules)
-        stack.callback(os.close, _lock(folder))
+        lock = _lock(folder)
+        stack.callback(os.close, lock)
 
         metrics = Metrics()
-        tell = broadcast((metrics.tell, listener(config.log.level)))
+        bus = Bus((metrics.hear, Log(config.log.level, sys.stderr.buffer).hear))
+        stack.callback(bus.flush)
+        tell = bus.tell
         engine = open_ledger(folder)
-        ledger = Ledger(engine, tell)
+        ledger = Ledger(engine, await Scribe.start(folder / FILE, hold=lock), tell)
         stack.push_async_callback(ledger.shut)
         ring = KeyRing(Accounts(engine))
         ring.refresh()
@@ -134,40 +147,62 @@ async def opened(config: Config, folder: Path, environ: Mapping[str, str] = os.e
         for work in (recovery.run(), _watch_keys(ring), _sweep(store, ledger, config)):
             task = asyncio.create_task(work)
             stack.push_async_callback(_end, task)
-        yield _application(edge, admission, tell)
+        tell(ServerChanged(what="started"))
+        yield Application(edge, admission, ledger)
         admission.open = False
 
 
-def _application(edge: Edge, admission: Admission, tell: Tell) -> Litestar:
-    app = Litestar(
-        route_handlers=edge.handlers(),
-        exception_handlers=edge.exception_handlers(),
-        openapi_config=None,
-        logging_config=None,
-    )
-    app.state.admission = admission
-    tell(ServerChanged(what="started"))
-    return app
+class Application:
+    """What a server runs: Litestar, and past it a short way to the routes that make pictures.
+
+    They have no parameters and answer their own exceptions; the router and its exception layer would only cost each of
+    their requests a twentieth more.
+    """
+
+    def __init__(self, edge: Edge, admission: Admission, ledger: Ledger) -> None:
+        self._short = edge.generating()
+        self.admission = admission
+        self.ledger = ledger
+        self.litestar = Litestar(
+            route_handlers=edge.handlers(),
+            exception_handlers=edge.exception_handlers(),
+            openapi_config=None,
+            logging_config=None,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection, as ASGI has it."""
+        await self._short.get(scope["path"], self.litestar)(scope, receive, send)
 
 
 async def serve(config: Config, folder: Path, host: str, port: int) -> None:
     """Serve until told to stop, then let what is under way finish."""
     async with opened(config, folder) as app:
         settings = uvicorn.Config(
-            app,
+            cast(Any, app),  # Litestar and uvicorn type the same protocol, each in its own words
             host=host,
             port=port,
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # the edge reads what it needs of them, where it needs it
             timeout_keep_alive=75,
             timeout_graceful_shutdown=DRAIN_S,
             backlog=2048,
         )
+        import sys
+
+        sys.setswitchinterval(0.0002)
         gc.collect()
+        gc.set_threshold(*GARBAGE)
         gc.freeze()  # what is here now stays: looking through it again and again is a fifth of a request's time
-        await _Listening(settings, app.state.admission).serve()
+        listening = _Listening(settings, app.admission)
+        watching = asyncio.create_task(_stop_without(app.ledger, listening))
+        await listening.serve()
+        await _end(watching)
+        if app.ledger.lost.is_set():
+            raise LedgerLostError("the process that writes the ledger has ended; start the server again")
 
 
 class _Listening(uvicorn.Server):
@@ -239,6 +274,12 @@ def _expose(bind: str, metrics: Metrics, stack: AsyncExitStack) -> None:
     stack.callback(thread.join)
     stack.callback(server.server_close)
     stack.callback(server.shutdown)
+
+
+async def _stop_without(ledger: Ledger, listening: uvicorn.Server) -> None:
+    """A server that cannot write its ledger must not go on: the next start sorts what the last one left."""
+    await ledger.lost.wait()
+    listening.should_exit = True
 
 
 async def _watch_keys(ring: KeyRing) -> None:

@@ -87,7 +87,7 @@ class LimitsRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All requests being read at once."""
     reply_bytes: int = 96 * MEBIBYTE
     """Largest reply of a vendor, and largest picture behind a link."""
-    replies_bytes: int = 96 * MEBIBYTE
+    replies_bytes: int = 32 * MEBIBYTE
     """All vendors' replies held in memory at once; more of them wait, and TCP makes the vendors wait."""
     picture_pixels: int = 64_000_000
     """Largest picture taken in: what a decoder would have to allocate, whatever the file's size."""
@@ -124,7 +124,7 @@ class RepeatsRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     retry_s: float = 900.0
     """Seconds in which a client's own retry joins the request it repeats."""
-    memory_bytes: int = 24 * MEBIBYTE
+    memory_bytes: int = 12 * MEBIBYTE
     """Finished answers kept in memory for that; pictures nobody received are kept on disk instead."""
 
 

@@ -5,20 +5,17 @@ from __future__ import annotations
 from datetime import date
 from functools import reduce
 
-import msgspec
-
 from pricing import Billable, Unpriced, Usage, to_micros
 from proxy.ledger.orders import Hold
 from proxy.policy import Offer
 from proxy.policy.engine import bill_at
 
 
-def cost_of(offer: Offer | None, hold: Hold, usage: Usage, day: date) -> int:
+def cost_of(offer: Offer | None, hold: Hold, billable: Billable, usage: Usage, day: date) -> int:
     """What a submission cost, in micro-USD: the vendor's own figure, else its price for what it delivered.
 
     Where neither says, the hold counts, for the share that was delivered.
     """
-    billable = msgspec.json.decode(hold.facts, type=Billable)
     if offer is not None:
         bill = bill_at(offer, billable, usage, day)
         if not isinstance(bill, Unpriced):
@@ -28,6 +25,8 @@ def cost_of(offer: Offer | None, hold: Hold, usage: Usage, day: date) -> int:
 
 def total(usages: list[Usage]) -> Usage:
     """The usage of several calls together."""
+    if len(usages) == 1:
+        return usages[0]
     return reduce(_add, usages, Usage())
 
 

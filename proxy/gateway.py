@@ -39,9 +39,10 @@ class Gateway:
 
     async def serve(self, job: Job) -> tuple[Answer, bool]:
         """Pictures for a job, and whether they were made for an earlier one it repeats. Raises `Failure`."""
-        earlier = await self._repeats.join(job)
-        if earlier is not None:
-            return earlier, True
+        if job.retry or job.idempotency is not None:
+            earlier = await self._repeats.join(job)
+            if earlier is not None:
+                return earlier, True
         with self._repeats.running(job) as run:
             answer = await self._walk(job)
             if isinstance(answer, Repeated):  # known from before a restart, or to another process

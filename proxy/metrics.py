@@ -5,7 +5,7 @@ Children are bound once: looking one up by its labels costs more than counting.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -79,11 +79,12 @@ class Metrics:
         """The exposition. Milliseconds of work: not for an event loop."""
         return generate_latest(self.registry)
 
-    def tell(self, event: Event) -> None:
-        """Count an event."""
-        count = _COUNTS.get(type(event))
-        if count is not None:
-            count(self, event)
+    def hear(self, events: Sequence[Event]) -> None:
+        """Count events."""
+        for event in events:
+            count = _COUNTS.get(type(event))
+            if count is not None:
+                count(self, event)
 
     def of(self, metric: Any, *labels: str) -> Any:
         """A metric's child."""

@@ -14,8 +14,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pricing import Quote, from_micros, to_micros
-from providers.contract import Code, Failure, Fault, Image, ImageRequest, Note, Picture, Result
+from pricing import Billable, Quote, from_micros, to_micros
+from providers.contract import Code, Edit, Failure, Fault, Format, Image, ImageRequest, Note, Picture, Result
 from providers.contract.fit import RASTER
 from providers.contract.request import split
 from proxy.catalogue import Catalogue
@@ -54,10 +54,11 @@ class Purchasing(Struct, frozen=True, kw_only=True):
 
 
 class _Part(Struct, frozen=True):
-    """One call to be made, and the money set aside for it."""
+    """One call to be made, what its price depends on, and the most it may cost."""
 
     request: ImageRequest
-    hold: Hold
+    billable: Billable
+    micros: int
 
 
 class Purchase:
@@ -69,7 +70,7 @@ class Purchase:
         self._day = datetime.fromtimestamp(job.created / 1000, UTC).date()
         self._ends = time.monotonic() + needs.request_s
         self._missing = job.request.n
-        self._parts: list[ImageRequest] = []
+        self._parts: list[_Part] = []
         self._pictures: list[Picture] = []
         self._results: list[Result] = []
         self._notes = list(notes)
@@ -90,12 +91,11 @@ class Purchase:
 
     async def reserve(self, choice: Choice) -> Held | Refused | Repeated:
         """Set aside what an offer may take for what is still missing; first, end what an earlier one left."""
-        await self._close()
-        offer, request = choice.offer, choice.fit.request
-        request = await self._needs.studio.turn_mask(request, offer.model.mask)
-        self._parts = split(replace(request, n=self._missing), 1 if request.previews else offer.model.at_once)
-        orders = tuple([self._order(offer, part) for part in self._parts])
-        order = Reserve(job=self._record(), orders=orders, first=not self._recorded, sequence=self._recorded)
+        if self._outcomes:
+            await self._close()
+        self._parts = self._whole(choice) or await self._divided(choice)
+        orders = tuple([self._order(choice.offer, part) for part in self._parts])
+        order = Reserve(job=self._record(orders), orders=orders, first=not self._recorded, sequence=self._recorded)
         held = await self._needs.ledger.reserve(order)
         if isinstance(held, Held):
             self._recorded += len(held.holds)
@@ -117,18 +117,18 @@ class Purchase:
     async def attempt(self, choice: Choice, held: Held) -> None:
         """Ask an offer, once for every hold."""
         self._choice = choice
-        parts = [_Part(request, hold) for request, hold in zip(self._parts, held.holds, strict=True)]
-        if len(parts) == 1:
-            said = [await self._ask(choice.offer, parts[0])]
+        pairs = list(zip(self._parts, held.holds, strict=True))
+        if len(pairs) == 1:
+            said = [await self._ask(choice.offer, *pairs[0])]
         else:
-            said = await asyncio.gather(*[self._ask(choice.offer, part) for part in parts])
+            said = await asyncio.gather(*[self._ask(choice.offer, part, hold) for part, hold in pairs])
         if any(isinstance(answer, Result) for answer in said):
             self._notes.extend(choice.fit.notes)
-        for part, answer in zip(parts, said, strict=True):
+        for (part, hold), answer in zip(pairs, said, strict=True):
             if isinstance(answer, Failure):
-                self._failed(part, answer)
+                self._failed(hold, answer)
             else:
-                await self._bought(choice.offer, part, answer)
+                await self._bought(choice.offer, part, hold, answer)
 
     async def finish(self, refused: Refused | None) -> Answer:
         """End the job: with its pictures, or by raising why there are none."""
@@ -146,7 +146,7 @@ class Purchase:
 
     # Asking.
 
-    async def _ask(self, offer: Offer, part: _Part) -> Result | Failure:
+    async def _ask(self, offer: Offer, part: _Part, hold: Hold) -> Result | Failure:
         line = self._needs.catalogue.lines[offer.provider]
         self._attempts += 1
         began = time.monotonic()
@@ -155,7 +155,7 @@ class Purchase:
                 line.provider.run(part.request, offer.model, line.account),
                 line.provider,
                 line.account,
-                _Watch(self._needs.ledger, part.hold, self._job),
+                _Watch(self._needs.ledger, hold, self._job),
                 deadline=max(0.1, min(line.deadline, self._ends - began)),
                 lease=self._job.lease,
             )
@@ -180,17 +180,21 @@ class Purchase:
             )
         )
 
-    async def _bought(self, offer: Offer, part: _Part, result: Result) -> None:
-        cost = cost_of(offer, part.hold, result.usage, self._day)
+    async def _bought(self, offer: Offer, part: _Part, hold: Hold, result: Result) -> None:
+        cost = cost_of(offer, hold, part.billable, result.usage, self._day)
         usage = msgspec.json.encode(result.usage).decode()
         count = len(result.pictures)
         self._cost += cost
-        self._outcomes.append(Outcome(hold=part.hold.hold, kind="settle", micros=cost, images=count, detail=usage))
+        self._outcomes.append(Outcome(hold=hold.hold, kind="settle", micros=cost, images=count, detail=usage))
         self._results.append(result)
         self._missing = max(0, self._missing - count)
         self._notes.extend(result.notes)
+        wanted = self._job.request.format
         for picture in result.pictures:
-            self._pictures.append(await self._encoded(picture))
+            if wanted is not None and picture.image.format is not wanted and picture.image.format in RASTER:
+                self._pictures.append(await self._encoded(picture, wanted))
+            else:
+                self._pictures.append(picture)
         self._needs.tell(
             Settled(
                 request=self._job.id,
@@ -198,16 +202,15 @@ class Purchase:
                 key=self._job.key.key,
                 provider=offer.provider,
                 model=offer.model.name,
-                quoted=part.hold.micros,
+                quoted=hold.micros,
                 cost=cost,
                 images=count,
             )
         )
 
-    def _failed(self, part: _Part, failure: Failure) -> None:
+    def _failed(self, hold: Hold, failure: Failure) -> None:
         if self._failure is None or self._failure.fault not in FINAL:
             self._failure = failure
-        hold = part.hold
         if failure.fault is not Fault.AMBIGUOUS:
             self._outcomes.append(Outcome(hold=hold.hold, kind="release", detail=failure.fault))
             return
@@ -225,11 +228,8 @@ class Purchase:
             )
         )
 
-    async def _encoded(self, picture: Picture) -> Picture:
+    async def _encoded(self, picture: Picture, wanted: Format) -> Picture:
         """The picture in the format asked for, where the vendor made another."""
-        wanted = self._job.request.format
-        if wanted is None or picture.image.format is wanted or picture.image.format not in RASTER:
-            return picture
         try:
             image = await self._needs.studio.encode(picture.image, wanted, self._job.request.compression)
         except Failure as failure:  # it is paid for: better in another format than not at all
@@ -239,29 +239,46 @@ class Purchase:
 
     # Writing down.
 
-    def _record(self) -> JobRecord:
+    def _whole(self, choice: Choice) -> list[_Part]:
+        """The request as one call, where nothing of it is bought yet and the model takes it as it stands."""
+        request = choice.fit.request
+        if self._missing != request.n or request.n > at_once(choice) or isinstance(request, Edit):
+            return []
+        return [_Part(request, choice.billable, to_micros(choice.quote.usd))]
+
+    async def _divided(self, choice: Choice) -> list[_Part]:
+        """What is still missing, as calls this model can take, a mask turned the way it wants."""
+        request = await self._needs.studio.turn_mask(choice.fit.request, choice.offer.model.mask)
+        parts = split(replace(request, n=self._missing), at_once(choice))
+        return [self._priced(choice.offer, part) for part in parts]
+
+    def _priced(self, offer: Offer, request: ImageRequest) -> _Part:
+        billable = request.billable()
+        quote = quote_at(offer, billable, self._day)
+        assert isinstance(quote, Quote), "the policy lets no unpriced offer through"
+        return _Part(request, billable, to_micros(quote.usd))
+
+    def _order(self, offer: Offer, part: _Part) -> HoldOrder:
+        return HoldOrder(
+            provider=offer.provider,
+            model=offer.model.name,
+            micros=part.micros,
+            images=part.request.n,
+            facts=msgspec.json.encode(part.billable).decode(),
+        )
+
+    def _record(self, orders: tuple[HoldOrder, ...]) -> JobRecord:
         job = self._job
+        whole = len(orders) == 1 and self._missing == job.request.n
         return JobRecord(
             job=job.id,
             team=job.key.team,
             key=job.key.key,
             dialect=job.dialect,
             model=job.request.model,
-            facts=msgspec.json.encode(job.request.billable()).decode(),
+            facts=orders[0].facts if whole else msgspec.json.encode(job.request.billable()).decode(),
             print=job.print,
             idempotency=job.idempotency,
-        )
-
-    def _order(self, offer: Offer, part: ImageRequest) -> HoldOrder:
-        billable = part.billable()
-        quote = quote_at(offer, billable, self._day)
-        assert isinstance(quote, Quote), "the policy lets no unpriced offer through"
-        return HoldOrder(
-            provider=offer.provider,
-            model=offer.model.name,
-            micros=to_micros(quote.usd),
-            images=part.n,
-            facts=msgspec.json.encode(billable).decode(),
         )
 
     async def _close(self, answer: Answer | None = None, *, failed: bool = False) -> None:
@@ -302,7 +319,7 @@ class Purchase:
             usage=total([result.usage for result in self._results]),
             quality=said.quality or fitted.quality,
             background=said.background or fitted.background,
-            notes=tuple(dict.fromkeys(self._notes)),
+            notes=tuple(dict.fromkeys(self._notes)) if self._notes else (),
             quoted=self._quoted,
             charged=self._cost,
             attempts=self._attempts,
@@ -322,6 +339,11 @@ class _Watch:
 
     async def preview(self, image: Image, index: int) -> None:
         await self._job.preview(image, index)
+
+
+def at_once(choice: Choice) -> int:
+    """Pictures in one call; a stream of unfinished ones is about one picture."""
+    return 1 if choice.fit.request.previews else choice.offer.model.at_once
 
 
 BUSY = "the only provider left is being tried by another request after a failure"

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from pricing import Billable
 from providers.contract import Failure, Fault, Image, Result
 from proxy.catalogue import Catalogue
 from proxy.costs import cost_of, total
@@ -176,7 +177,8 @@ class Recovery:
             self._tell_ended(hold, "released", 0)
             return Outcome(hold=hold.hold, kind="release", detail=result.fault)
         day = datetime.fromtimestamp(hold.at / 1000, UTC).date()
-        cost = cost_of(self._catalogue.offer(f"{hold.provider}/{hold.model}"), hold, result.usage, day)
+        billable = msgspec.json.decode(hold.facts, type=Billable)
+        cost = cost_of(self._catalogue.offer(f"{hold.provider}/{hold.model}"), hold, billable, result.usage, day)
         self._tell_ended(hold, "resumed", cost)
         self._tell(
             Settled(

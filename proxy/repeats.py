@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -23,6 +23,8 @@ from proxy.ledger.book import JobState, Ledger
 from proxy.ledger.orders import Repeated
 from proxy.store import DiskStore, Stored
 
+LATEST = 1024
+"""Most answers remembered, however small they are."""
 AGAIN_S = 2.0
 """When to ask again for a job that another process, or a recovery, is still working on."""
 
@@ -54,6 +56,31 @@ class Run:
             self._answer.exception()  # whoever waited may be gone
 
 
+class _Remembered(NamedTuple):
+    until: float
+    weight: int
+    print: bytes
+    answer: Answer
+
+
+class _Running:
+    """A job is under way while inside; whoever joined it learns how it ended."""
+
+    def __init__(self, repeats: Repeats, run: Run) -> None:
+        self._repeats = repeats
+        self._run = run
+
+    def __enter__(self) -> Run:
+        return self._run
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Failure):
+            self._run.failed(error)
+        elif error is not None:
+            self._run.failed(Failure(Fault.UNAVAILABLE, "the request this one repeats was broken off"))
+        self._repeats.end(self._run)
+
+
 class Repeats:
     """Jobs under way by fingerprint, and the latest answers."""
 
@@ -66,8 +93,8 @@ class Repeats:
         self._clock = clock
         self._running: dict[bytes, list[Run]] = {}
         self._keyed: dict[tuple[str, str], Run] = {}
-        self._latest: OrderedDict[str, tuple[float, bytes, Answer]] = OrderedDict()
-        self._by_print: dict[bytes, list[str]] = {}
+        self._latest: OrderedDict[str, _Remembered] = OrderedDict()
+        self._by_print: dict[bytes, deque[str]] = {}
         self._weight = 0
 
     async def join(self, job: Job) -> Answer | None:
@@ -90,20 +117,9 @@ class Repeats:
                 return await run.wait()
         return self._remembered(job.print) or await self._recorded(job)
 
-    @contextmanager
-    def running(self, job: Job) -> Iterator[Run]:
+    def running(self, job: Job) -> _Running:
         """Let others join while inside."""
-        run = self.begin(job.print, (job.key.key, job.idempotency) if job.idempotency else None)
-        try:
-            yield run
-        except Failure as failure:
-            run.failed(failure)
-            raise
-        except BaseException:
-            run.failed(Failure(Fault.UNAVAILABLE, "the request this one repeats was broken off"))
-            raise
-        finally:
-            self.end(run)
+        return _Running(self, self.begin(job.print, (job.key.key, job.idempotency) if job.idempotency else None))
 
     def begin(self, print_: bytes, idempotency: tuple[str, str] | None) -> Run:
         """A job is under way from now on."""
@@ -127,10 +143,11 @@ class Repeats:
         weight = answer.weight
         if answer.stored or weight > self._row.memory_bytes:
             return
-        self._latest[answer.job] = (self._clock() + self._row.retry_s, job.print, answer)
-        self._by_print.setdefault(job.print, []).append(answer.job)
+        now = self._clock()
+        self._latest[answer.job] = _Remembered(now + self._row.retry_s, weight, job.print, answer)
+        self._by_print.setdefault(job.print, deque()).append(answer.job)
         self._weight += weight
-        while self._weight > self._row.memory_bytes or self._expired():
+        while self._weight > self._row.memory_bytes or len(self._latest) > LATEST or self._oldest().until <= now:
             self._forget_oldest()
 
     async def keep(self, answer: Answer) -> None:
@@ -167,10 +184,10 @@ class Repeats:
         return unpack(state.job, kept, images)
 
     def _remembered(self, print_: bytes) -> Answer | None:
-        for job in reversed(self._by_print.get(print_, [])):
-            until, _, answer = self._latest[job]
-            if until > self._clock():
-                return answer
+        for job in reversed(self._by_print.get(print_, ())):
+            found = self._latest[job]
+            if found.until > self._clock():
+                return found.answer
         return None
 
     async def _recorded(self, job: Job) -> Answer | None:
@@ -182,17 +199,16 @@ class Repeats:
             raise _pending()
         return await self.answer_of(state)
 
-    def _expired(self) -> bool:
-        oldest = next(iter(self._latest.values()), None)
-        return oldest is not None and oldest[0] <= self._clock()
+    def _oldest(self) -> _Remembered:
+        return next(iter(self._latest.values()))
 
     def _forget_oldest(self) -> None:
-        job, (_, print_, answer) = self._latest.popitem(last=False)
-        self._weight -= answer.weight
-        jobs = self._by_print[print_]
-        jobs.remove(job)
+        _, oldest = self._latest.popitem(last=False)
+        self._weight -= oldest.weight
+        jobs = self._by_print[oldest.print]
+        jobs.popleft()  # what is oldest of all is oldest among its like
         if not jobs:
-            del self._by_print[print_]
+            del self._by_print[oldest.print]
 
 
 def _conflict() -> Failure:

@@ -10,8 +10,10 @@ from msgspec.structs import replace
 from providers.contract.failure import Note
 from providers.contract.image import Format
 from providers.contract.model import AREA_SLACK, RATIO_SLACK, Model, Sizes, parse_size
-from providers.contract.request import ImageRequest
+from providers.contract.request import Generate, ImageRequest
 
+OPTIONS = (*Generate.OPTIONAL, "fidelity", "strength")
+"""Every field a model may or may not honour."""
 RASTER = frozenset({Format.PNG, Format.JPEG, Format.WEBP})
 """Formats one can be turned into another here, so that any of them will do."""
 
@@ -116,7 +118,7 @@ def _format(request: ImageRequest, model: Model, changes: dict[str, Any], notes:
 
 
 def _options(request: ImageRequest, model: Model, changes: dict[str, Any], notes: list[Note], _: bool) -> Misfit | None:
-    for name in (*request.OPTIONAL, "fidelity", "strength"):
+    for name in OPTIONS:
         if getattr(request, name, None) is not None and name not in model.honours:
             changes[name] = None
             notes.append(Note(name, f"{model.name} does not take it", lossy=name not in {"user", "moderation"}))

@@ -24,7 +24,7 @@ def serve(config_path: Path | None, data: Path, host: str, port: int) -> None:
     SIGTERM or Ctrl-C lets what is under way finish; a job a vendor is working on is taken up again at the next start.
     """
     config = read_config(config_path)
-    from proxy.app import InUseError
+    from proxy.app import InUseError, LedgerLostError
     from proxy.app import serve as run
     from proxy.logs import quiet_libraries
 
@@ -37,7 +37,7 @@ def serve(config_path: Path | None, data: Path, host: str, port: int) -> None:
         runner = uvloop.run
     try:
         runner(run(config, data, host, port))
-    except InUseError as error:
+    except (InUseError, LedgerLostError) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         pass

@@ -19,6 +19,8 @@ class Incoming(Struct, frozen=True, kw_only=True):
     path: str
     headers: Mapping[str, str]
     """Names in lower case."""
+    origin: str = ""
+    """Scheme and host the client used, where a route may need them."""
     query: Mapping[str, str] = {}
     parts: Mapping[str, str] = {}
     """What the route's path left open."""

@@ -1,12 +1,13 @@
-"""Reading the fields of a request: liberal in form, strict in meaning.
+"""Reading the fields of a request by a table: liberal in form, strict in meaning.
 
 A null or an empty string is a field not sent; `"2"` and `2.0` are 2; what is out of range or not among the choices is
-refused with the field's own name.
+refused with the field's own name. A table maps a field to the name it gets here and to its reader; only what was sent
+is looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any, TypeVar
 
@@ -14,7 +15,10 @@ import msgspec
 
 from providers.contract import Code, Failure, Fault
 
-T = TypeVar("T")
+Reader = Callable[[str, Any], Any]
+"""From a field's name and its value as it came to its meaning. None is nothing asked for. Raises REJECTED."""
+Table = Mapping[str, tuple[str, Reader]]
+
 N = TypeVar("N", int, float)
 KINDS: Mapping[type, str] = {
     bool: "a boolean",
@@ -26,27 +30,27 @@ KINDS: Mapping[type, str] = {
 }
 
 
-class Fields:
-    """The fields of one request, and which of them were read."""
+def read(values: Mapping[str, Any], table: Table) -> tuple[dict[str, Any], list[str]]:
+    """What was sent, under our names, and the names of what the table does not know."""
+    known: dict[str, Any] = {}
+    unknown: list[str] = []
+    for name, value in values.items():
+        if value is None or value == "":
+            continue
+        entry = table.get(name)
+        if entry is None:
+            unknown.append(name)
+            continue
+        meaning = entry[1](name, value)
+        if meaning is not None:
+            known[entry[0]] = meaning
+    return known, unknown
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = {name: value for name, value in values.items() if value is not None and value != ""}
-        self._read: set[str] = set()
 
-    def take(self, name: str) -> Any:
-        """A field as it came, None if it did not."""
-        self._read.add(name)
-        return self._values.get(name)
+def text(longest: int | None = None) -> Reader:
+    """A string of at most `longest` characters."""
 
-    def unread(self) -> list[str]:
-        """What was sent and nobody asked for."""
-        return [name for name in self._values if name not in self._read]
-
-    def text(self, name: str, *, longest: int | None = None) -> str | None:
-        """A string of at most `longest` characters."""
-        value = self.take(name)
-        if value is None:
-            return None
+    def reader(name: str, value: Any) -> str:
         if not isinstance(value, str):
             raise wrong_type(name, "a string", value)
         if longest is not None and len(value) > longest:
@@ -54,80 +58,98 @@ class Fields:
             raise rejected(f"{detail}a string with length {len(value)} instead.", Code.TOO_LONG, name)
         return value
 
-    def required_text(self, name: str, *, longest: int | None = None) -> str:
-        """A string that must be there and not be blank."""
-        value = self.text(name, longest=longest)
-        if value is None or not value.strip():
-            raise rejected(f"Missing required parameter: '{name}'.", Code.MISSING, name)
-        return value
+    return reader
 
-    def integer(self, name: str, lowest: int, highest: int) -> int | None:
-        """A whole number, however written, within its bounds."""
-        value = self.take(name)
-        if value is None:
-            return None
-        if isinstance(value, str) and value.strip().removeprefix("-").isdecimal():
-            value = int(value)
-        if isinstance(value, float) and value.is_integer():
+
+def integer(lowest: int, highest: int) -> Reader:
+    """A whole number, however written, within its bounds."""
+
+    def reader(name: str, value: Any) -> int:
+        if (isinstance(value, str) and value.strip().removeprefix("-").isdecimal()) or (
+            isinstance(value, float) and value.is_integer()
+        ):
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
             raise wrong_type(name, "an integer", value)
-        return self._bounded(name, "integer", value, lowest, highest)
+        return _bounded(name, "integer", value, lowest, highest)
 
-    def number(self, name: str, lowest: float, highest: float) -> float | None:
-        """A number, however written, within its bounds."""
-        value = self.take(name)
-        if value is None:
-            return None
+    return reader
+
+
+def number(lowest: float, highest: float) -> Reader:
+    """A number, however written, within its bounds."""
+
+    def reader(name: str, value: Any) -> float:
         try:
-            number = float(value) if not isinstance(value, bool | list | dict) else None
-        except ValueError:
-            number = None
-        if number is None or not isfinite(number):
+            found = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+        except (ValueError, OverflowError):
+            found = None
+        if found is None or not isfinite(found):
             raise wrong_type(name, "a number", value)
-        return self._bounded(name, "decimal", number, lowest, highest)
+        return _bounded(name, "decimal", found, lowest, highest)
 
-    def _bounded(self, name: str, kind: str, value: N, lowest: N, highest: N) -> N:
-        if value < lowest:
-            detail = f"Invalid '{name}': {kind} below minimum value. Expected a value >= {lowest}, but got {value}."
-            raise rejected(detail, Code.BELOW_MINIMUM, name)
-        if value > highest:
-            detail = f"Invalid '{name}': {kind} above maximum value. Expected a value <= {highest}, but got {value}."
-            raise rejected(detail, Code.ABOVE_MAXIMUM, name)
-        return value
+    return reader
 
-    def choice(self, name: str, choices: Mapping[str, T]) -> T | None:
-        """One of some words, as what it stands for."""
-        value = self.take(name)
-        if value is None:
-            return None
+
+def choice(choices: Mapping[str, Any]) -> Reader:
+    """One of some words, as what it stands for."""
+
+    def reader(name: str, value: Any) -> Any:
         if not isinstance(value, str):
             raise wrong_type(name, "a string", value)
         if value not in choices:
-            known = ", ".join(f"'{choice}'" for choice in choices)
+            known = ", ".join(f"'{each}'" for each in choices)
             raise rejected(f"Invalid value: '{value[:100]}'. Supported values are: {known}.", Code.INVALID, name)
         return choices[value]
 
-    def flag(self, name: str) -> bool:
-        """True or false, however written; false where it was not sent."""
-        value = self.take(name)
-        if value is None:
-            return False
-        if isinstance(value, str):
-            value = {"true": True, "1": True, "false": False, "0": False}.get(value.lower(), value)
-        if not isinstance(value, bool):
-            raise wrong_type(name, "a boolean", value)
-        return value
+    return reader
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or false, however written."""
+    if isinstance(value, str):
+        value = {"true": True, "1": True, "false": False, "0": False}.get(value.lower(), value)
+    if not isinstance(value, bool):
+        raise wrong_type(name, "a boolean", value)
+    return value
+
+
+def mapping(name: str, value: Any) -> dict[str, Any]:
+    """An object."""
+    if not isinstance(value, dict):
+        raise wrong_type(name, "an object", value)
+    return value
+
+
+def sequence(name: str, value: Any) -> list[Any]:
+    """An array."""
+    if not isinstance(value, list):
+        raise wrong_type(name, "an array", value)
+    return value
+
+
+def anything(name: str, value: Any) -> Any:
+    """Whatever it is; somebody else reads it."""
+    return value
+
+
+def required(known: Mapping[str, Any], ours: str, theirs: str) -> Any:
+    """A field that must have been sent, and not be blank."""
+    value = known.get(ours)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        raise rejected(f"Missing required parameter: '{theirs}'.", Code.MISSING, theirs)
+    return value
 
 
 def read_json(body: bytes) -> dict[str, Any]:
     """The JSON object in a body. Raises REJECTED for anything else."""
     try:
-        return msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.ValidationError as error:
-        raise rejected("The body of the request must be a JSON object.", Code.NOT_JSON, None) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise rejected(f"We could not parse the JSON body of your request ({error}).", Code.NOT_JSON, None) from error
+    if not isinstance(value, dict):
+        raise rejected("The body of the request must be a JSON object.", Code.NOT_JSON, None)
+    return value
 
 
 def rejected(detail: str, code: Code, field: str | None) -> Failure:
@@ -140,3 +162,13 @@ def wrong_type(name: str, expected: str, value: object) -> Failure:
     got = KINDS.get(type(value), "something else")
     detail = f"Invalid type for '{name}': expected {expected}, but got {got} instead."
     return rejected(detail, Code.WRONG_TYPE, name)
+
+
+def _bounded(name: str, kind: str, value: N, lowest: N, highest: N) -> N:
+    if value < lowest:
+        detail = f"Invalid '{name}': {kind} below minimum value. Expected a value >= {lowest}, but got {value}."
+        raise rejected(detail, Code.BELOW_MINIMUM, name)
+    if value > highest:
+        detail = f"Invalid '{name}': {kind} above maximum value. Expected a value <= {highest}, but got {value}."
+        raise rejected(detail, Code.ABOVE_MAXIMUM, name)
+    return value

@@ -21,7 +21,7 @@ from providers.contract import Code, Edit, Failure, Fault, Image, Note
 from providers.contract.image import Buffer
 from proxy.dialects.contract import Ask, Dialect, Generating, Incoming, Outgoing, Served, Shown, Source
 from proxy.edge.admission import Admission
-from proxy.edge.wire import GoneError, Intake, begin, gone, headers_of, put, query_of, respond
+from proxy.edge.wire import GoneError, Intake, begin, gone, headers_of, origin, put, query_of, respond
 from proxy.events import RequestEnded, Tell
 from proxy.explain import explain, usd
 from proxy.gateway import Gateway
@@ -136,7 +136,7 @@ class Visit:
             ask, print_ = self._route.parse(incoming), fingerprint(key, incoming)
         else:
             ask, print_ = await asyncio.to_thread(lambda: (self._route.parse(incoming), fingerprint(key, incoming)))
-        images = [await self._picture(source, lease) for source in ask.sources]
+        images = [await self._picture(source, lease) for source in ask.sources] if ask.sources else []
         request = ask.compose(images)
         if isinstance(request, Edit) and request.mask is not None:
             check_mask(request.pictures[0], request.mask.image, request.mask.changes)
@@ -180,45 +180,30 @@ class Visit:
     async def _deliver(self, ask: Ask, job: Job, answer: Answer, joined: bool) -> int:
         """Send the answer; one that cannot be received is kept for whoever asks again."""
         self._note(answer, joined)
-        outgoing = self._route.render(ask, await self._served(ask, answer))
+        outgoing = self._route.render(ask, served(answer, await self._links(answer) if ask.links else ()))
         delivered = not gone(self._receive)
         if delivered:
             await respond(self._send, outgoing, self._answer_headers(answer))
-        await self._after(job, answer, joined, delivered)
+        self._told["delivered"] = delivered
+        if not joined:
+            await self._after(job, answer, delivered)
         return outgoing.status
 
-    async def _after(self, job: Job, answer: Answer, joined: bool, delivered: bool) -> None:
-        self._told["delivered"] = delivered
-        if joined:
-            return
+    async def _after(self, job: Job, answer: Answer, delivered: bool) -> None:
+        """Remember the answer for a retry; one that nobody may have received is kept for longer."""
         if delivered:
             self._desk.repeats.remember(job, answer)
         else:
             await self._desk.repeats.keep(answer)
 
-    async def _served(self, ask: Ask, answer: Answer) -> Served:
-        links: Sequence[str | None] = [None] * len(answer.pictures)
-        if ask.links:
-            stored = answer.stored or [await self._desk.store.put(picture.image) for picture in answer.pictures]
-            links = [f"{self._origin()}{self._desk.links.link(each)}" for each in stored]
-        shown = tuple(
-            Shown(image=picture.image, link=link, revised_prompt=picture.revised_prompt, seed=picture.seed)
-            for picture, link in zip(answer.pictures, links, strict=True)
-        )
-        return Served(
-            request_id=answer.job,
-            created=answer.created,
-            model=answer.model,
-            pictures=shown,
-            usage=answer.usage,
-            quality=answer.quality,
-            background=answer.background,
-        )
+    async def _links(self, answer: Answer) -> list[str]:
+        stored = answer.stored or [await self._desk.store.put(picture.image) for picture in answer.pictures]
+        return [f"{self._origin()}{self._desk.links.link(each)}" for each in stored]
 
     def _origin(self) -> str:
         if self._desk.public_url:
             return self._desk.public_url.rstrip("/")
-        return f"{self._scope['scheme']}://{self._headers.get('host', 'localhost')}"
+        return origin(self._scope, self._headers)
 
     def _answer_headers(self, answer: Answer) -> dict[str, str]:
         provider, _, model = answer.offer.partition("/")
@@ -294,10 +279,12 @@ class Visit:
             await put(self._send, last=True)
             return 200
         self._note(answer, joined)
-        await self._push(streaming.finished(ask, await self._served(ask, answer)), began, self._answer_headers(answer))
+        await self._push(streaming.finished(ask, served(answer)), began, self._answer_headers(answer))
         delivered = not gone(self._receive)
         await put(self._send, last=True)
-        await self._after(job, answer, joined, delivered)
+        self._told["delivered"] = delivered
+        if not joined:
+            await self._after(job, answer, delivered)
         return 200
 
     async def _push(self, pieces: Sequence[Buffer], began: bool, headers: Mapping[str, str] | None = None) -> bool:
@@ -333,6 +320,29 @@ class Visit:
                 **self._told,
             )
         )
+
+
+def served(answer: Answer, links: Sequence[str] = ()) -> Served:
+    """An answer as a dialect renders it; with the links to its pictures, where links are wanted."""
+    return Served(
+        request_id=answer.job,
+        created=answer.created,
+        model=answer.model,
+        pictures=tuple(
+            [
+                Shown(
+                    image=picture.image,
+                    link=links[place] if links else None,
+                    revised_prompt=picture.revised_prompt,
+                    seed=picture.seed,
+                )
+                for place, picture in enumerate(answer.pictures)
+            ]
+        ),
+        usage=answer.usage,
+        quality=answer.quality,
+        background=answer.background,
+    )
 
 
 def fingerprint(key: Key, incoming: Incoming) -> bytes:

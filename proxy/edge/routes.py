@@ -13,13 +13,13 @@ import msgspec
 from litestar import Request, Response, asgi, route
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 from litestar.handlers import ASGIRouteHandler, HTTPRouteHandler
-from litestar.types import ExceptionHandlersMap, HTTPScope, Receive, Scope, Send
+from litestar.types import ASGIApp, ExceptionHandlersMap, HTTPScope, Receive, Scope, Send
 
 from providers.contract import Code, Failure, Fault, Secret
 from proxy.catalogue import Catalogue
 from proxy.dialects.contract import Card, Dialect, Generating, Incoming, Informing, Outgoing
 from proxy.edge.generating import BROKEN, Desk, Visit, request_id
-from proxy.edge.wire import respond
+from proxy.edge.wire import origin, respond
 from proxy.ledger.accounts import Key
 from proxy.store.links import PATH
 
@@ -49,9 +49,13 @@ class Edge:
     def handlers(self) -> list[ASGIRouteHandler | HTTPRouteHandler]:
         """Everything that can be asked of the server."""
         handlers: list[ASGIRouteHandler | HTTPRouteHandler] = [
-            self._generating(dialect, entry) if isinstance(entry, Generating) else self._informing(dialect, entry)
+            asgi(path, copy_scope=False)(handle) for path, handle in self.generating().items()
+        ]
+        handlers += [
+            self._informing(dialect, entry)
             for dialect in self._dialects
             for entry in dialect.routes
+            if isinstance(entry, Informing)
         ]
         first = self._dialects[0]
         handlers += [
@@ -84,7 +88,16 @@ class Edge:
         detail = f"Unknown request URL: {request.method} {request.url.path}. A base_url for this server ends in /v1."
         return Failure(Fault.REJECTED, detail, code=Code.UNKNOWN_ROUTE)
 
-    def _generating(self, dialect: Dialect, entry: Generating) -> ASGIRouteHandler:
+    def generating(self) -> dict[str, ASGIApp]:
+        """The routes that make pictures, by path: each answers everything itself, its own mistakes too."""
+        return {
+            entry.path: self._generating(dialect, entry)
+            for dialect in self._dialects
+            for entry in dialect.routes
+            if isinstance(entry, Generating)
+        }
+
+    def _generating(self, dialect: Dialect, entry: Generating) -> ASGIApp:
         async def handle(scope: Scope, receive: Receive, send: Send) -> None:
             http = cast(HTTPScope, scope)
             if http["method"] == entry.method:
@@ -93,7 +106,7 @@ class Edge:
             outgoing = dialect.render_error(_wrong_method(entry.path, http["method"]))
             await respond(send, outgoing, {"x-request-id": request_id()})
 
-        return asgi(entry.path, copy_scope=False)(handle)
+        return handle
 
     def _informing(self, dialect: Dialect, entry: Informing) -> HTTPRouteHandler:
         async def tell(key: Key, incoming: Incoming) -> Outgoing:
@@ -110,6 +123,7 @@ class Edge:
                     method=request.method,
                     path=request.url.path,
                     headers=headers,
+                    origin=origin(request.scope, headers),
                     query=dict(request.query_params.items()),
                     parts={name: str(value) for name, value in request.path_params.items()},
                 )
@@ -151,9 +165,9 @@ class Edge:
         }
         answer = await self._desk.repeats.answer_of(state)
         if answer is not None:
-            origin = self._desk.public_url or f"http://{incoming.headers.get('host', 'localhost')}"
+            base = (self._desk.public_url or incoming.origin).rstrip("/")
             links = [self._desk.links.link(stored) for stored in answer.stored]
-            told["images"] = [{"url": f"{origin.rstrip('/')}{link}"} for link in links]
+            told["images"] = [{"url": f"{base}{link}"} for link in links]
         return Outgoing(headers=JSON, body=(msgspec.json.encode(told),))
 
     async def _picture(self, request: AnyRequest) -> Outgoing:
@@ -181,6 +195,8 @@ class Edge:
                 await self._desk.ledger.job("")
         except (Failure, TimeoutError):
             return _status(503, "the ledger does not answer")
+        if self._desk.ledger.lost.is_set():
+            return _status(503, "the ledger cannot be written")
         return _status(200, "ok") if self._desk.admission.open else _status(503, "shutting down")
 
     async def _exposition(self, request: AnyRequest) -> Outgoing:

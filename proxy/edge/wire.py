@@ -72,6 +72,17 @@ def headers_of(scope: HTTPScope) -> dict[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
+def origin(scope: HTTPScope, headers: Mapping[str, str]) -> str:
+    """Scheme and host the client used: as a reverse proxy on this machine says, else as the connection does."""
+    scheme, host = scope["scheme"], headers.get("host", "localhost")
+    client = scope["client"]
+    if client is not None and client[0] in ("127.0.0.1", "::1"):
+        if headers.get("x-forwarded-proto", "").partition(",")[0].strip() == "https":
+            scheme = "https"
+        host = headers.get("x-forwarded-host", host).partition(",")[0].strip()
+    return f"{scheme}://{host}"
+
+
 def query_of(scope: HTTPScope) -> dict[str, str]:
     """A request's query."""
     raw = scope["query_string"]
@@ -98,9 +109,10 @@ async def respond(send: Send, outgoing: Outgoing, extra: Mapping[str, str]) -> N
     pieces = joined(outgoing.body)
     length = sum([len(piece) for piece in pieces])
     await begin(send, outgoing.status, {**outgoing.headers, **extra, "content-length": str(length)})
-    for piece in pieces[:-1]:
+    last = pieces.pop() if pieces else b""
+    for piece in pieces:
         await put(send, piece)
-    await put(send, pieces[-1] if pieces else b"", last=True)
+    await put(send, last, last=True)
 
 
 async def begin(send: Send, status: int, headers: Mapping[str, str]) -> None:

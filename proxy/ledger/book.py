@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from msgspec import Struct
 from sqlalchemy import Connection, Engine, func, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from providers.contract import Failure, Fault
 from proxy.events import LedgerPosted, Tell
-from proxy.ledger.engine import write_mark
+from proxy.ledger.clerk import now_ms
 from proxy.ledger.orders import (
     Answer,
     Close,
     Closed,
+    Failed,
     Forget,
     Held,
     Hold,
@@ -34,7 +34,7 @@ from proxy.ledger.orders import (
     Reserve,
     Ticketed,
 )
-from proxy.ledger.posting import DAY_MS, Memory, Posting, StaleError, windows
+from proxy.ledger.posting import DAY_MS, Memory, Posting, windows
 from proxy.ledger.statements import Statements
 from proxy.ledger.tables import balances, budgets, entries, holds, jobs
 
@@ -87,25 +87,29 @@ class Spent(Struct, frozen=True, kw_only=True):
     micros: int
 
 
-def _now() -> int:
-    return time.time_ns() // 1_000_000
+class Writer(Protocol):
+    """Who writes orders down."""
+
+    async def post(self, orders: Sequence[Order]) -> list[Answer]:
+        """Post them in one transaction; durable when it returns. One call at a time. Raises UNAVAILABLE."""
+
+    async def close(self) -> None:
+        """Finish."""
 
 
 class Ledger:
-    """One per process. Writing happens in one thread of its own, reading in another."""
+    """One per process. Its orders are written by a `Writer`, its questions are asked in a thread."""
 
-    def __init__(self, engine: Engine, tell: Tell, clock: Callable[[], int] = _now) -> None:
+    def __init__(self, engine: Engine, writer: Writer, tell: Tell, clock: Callable[[], int] = now_ms) -> None:
         self._engine = engine
+        self._writer = writer
         self._tell = tell
         self._clock = clock
-        self._memory = Memory()
-        self._statements = Statements(engine.dialect)
-        self._seen = -1
         self._waiting: list[tuple[Order, asyncio.Future[Answer]]] = []
         self._flushing: asyncio.Task[None] | None = None
-        self._writer = ThreadPoolExecutor(1, "ledger-writer")
         self._reader = ThreadPoolExecutor(1, "ledger-reader")
-        self._connection: Connection | None = None
+        self.lost = asyncio.Event()
+        """Set when the writer is gone: nothing can be paid for any more, and only a new start finds out what was."""
 
     # Writing.
 
@@ -137,10 +141,8 @@ class Ledger:
         """Write what waits, and close."""
         while self._flushing is not None:
             await self._flushing
-        self._writer.shutdown()
+        await self._writer.close()
         self._reader.shutdown()
-        if self._connection is not None:
-            self._connection.close()
         self._engine.dispose()
 
     def _order(self, order: Order) -> asyncio.Future[Answer]:
@@ -151,47 +153,28 @@ class Ledger:
         return future
 
     async def _flush(self) -> None:
-        loop = asyncio.get_running_loop()
         try:
             while self._waiting:
                 group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
                 began = time.perf_counter()
-                orders = [order for order, _ in group]
-                answers = await loop.run_in_executor(self._writer, self._post, orders)
+                answers = await self._post([order for order, _ in group])
                 self._tell(LedgerPosted(orders=len(group), seconds=time.perf_counter() - began))
                 for (_, future), answer in zip(group, answers, strict=True):
                     if future.cancelled():
                         continue
-                    if isinstance(answer, Failure):
-                        future.set_exception(answer)
+                    if isinstance(answer, Failed):
+                        future.set_exception(Failure(Fault.UNAVAILABLE, f"the ledger cannot be written: {answer.why}"))
                     else:
                         future.set_result(answer)
         finally:
             self._flushing = None
 
-    def _post(self, orders: list[Order]) -> list[Answer | Failure]:
-        """In the writer thread. One bad order does not take its group with it: they are then posted one by one."""
+    async def _post(self, orders: list[Order]) -> list[Answer]:
         try:
-            return list(self._transact(orders))
-        except (SQLAlchemyError, StaleError) as error:
-            if len(orders) == 1:
-                return [Failure(Fault.UNAVAILABLE, f"the ledger cannot be written: {type(error).__name__}")]
-            return [answer for order in orders for answer in self._post([order])]
-
-    def _transact(self, orders: list[Order]) -> list[Answer]:
-        if self._connection is None:
-            self._connection = self._engine.connect()
-        try:
-            with self._connection.begin():
-                seen = write_mark(self._connection)
-                if seen is None or seen != self._seen:
-                    self._memory = Memory()  # another connection wrote since
-                answers = Posting(self._connection, self._statements, self._memory, self._clock()).post(orders)
-                self._seen = -1 if seen is None else seen
-                return answers
-        except BaseException:
-            self._memory = Memory()  # it says what was not committed
-            raise
+            return await self._writer.post(orders)
+        except Failure as failure:
+            self.lost.set()
+            return [Failed(failure.detail)] * len(orders)
 
     def now(self) -> int:
         """The ledger's time, in milliseconds since 1970."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import Engine, create_engine, event, inspect, text
 
 FILE = "ledger.sqlite3"
 SCHEMA = "0001"
@@ -49,20 +49,11 @@ def connect(file: Path) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begun(connection: Any) -> None:
-        reads = connection.get_execution_options().get("reads", False)
-        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+        options = connection.get_execution_options()
+        if not options.get("own_transactions"):
+            connection.exec_driver_sql("BEGIN" if options.get("reads") else "BEGIN IMMEDIATE")
 
     return engine
-
-
-def write_mark(connection: Connection) -> int | None:
-    """Changes whenever another connection has written, so that what is remembered may be trusted while it stands.
-
-    None where the engine has no such mark: then nothing may be remembered.
-    """
-    if connection.dialect.name != "sqlite":
-        return None
-    return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
 
 
 def revision_of(engine: Engine) -> str | None:

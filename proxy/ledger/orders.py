@@ -1,4 +1,7 @@
-"""What may be asked of the ledger, and what it answers. Plain values; what they do is in `posting.py`."""
+"""What may be asked of the ledger, and what it answers.
+
+Plain values, which travel between processes as arrays; what they do is in `posting.py`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 
-class JobRecord(Struct, frozen=True, kw_only=True):
+class JobRecord(Struct, frozen=True, kw_only=True, array_like=True):
     """A request that got as far as spending."""
 
     job: str
@@ -23,7 +26,7 @@ class JobRecord(Struct, frozen=True, kw_only=True):
     idempotency: str | None = None
 
 
-class HoldOrder(Struct, frozen=True, kw_only=True):
+class HoldOrder(Struct, frozen=True, kw_only=True, array_like=True):
     """Money to set aside for one submission."""
 
     provider: str
@@ -34,7 +37,7 @@ class HoldOrder(Struct, frozen=True, kw_only=True):
     facts: str
 
 
-class Reserve(Struct, frozen=True, kw_only=True):
+class Reserve(Struct, frozen=True, kw_only=True, array_like=True, tag=True):
     """Set all of it aside, or none."""
 
     job: JobRecord
@@ -45,7 +48,7 @@ class Reserve(Struct, frozen=True, kw_only=True):
     """Holds the job had before."""
 
 
-class Hold(Struct, frozen=True, kw_only=True):
+class Hold(Struct, frozen=True, kw_only=True, array_like=True):
     """Money set aside for one submission that has not ended."""
 
     hold: str
@@ -63,13 +66,13 @@ class Hold(Struct, frozen=True, kw_only=True):
     ticket: str | None = None
 
 
-class Held(Struct, frozen=True):
+class Held(Struct, frozen=True, array_like=True, tag=True):
     """It is set aside, durably."""
 
     holds: tuple[Hold, ...]
 
 
-class Refused(Struct, frozen=True, kw_only=True):
+class Refused(Struct, frozen=True, kw_only=True, array_like=True, tag=True):
     """It would not fit a budget."""
 
     scope: str
@@ -81,7 +84,7 @@ class Refused(Struct, frozen=True, kw_only=True):
     asked: int
 
 
-class Repeated(Struct, frozen=True):
+class Repeated(Struct, frozen=True, array_like=True, tag=True):
     """The job's idempotency key was used before."""
 
     job: str
@@ -89,14 +92,14 @@ class Repeated(Struct, frozen=True):
     state: str
 
 
-class Ticketed(Struct, frozen=True, kw_only=True):
+class Ticketed(Struct, frozen=True, kw_only=True, array_like=True, tag=True):
     """Keep what takes a submission up again."""
 
     hold: str
     ticket: str
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
+class Outcome(Struct, frozen=True, kw_only=True, array_like=True):
     """How a submission ended. An ambiguous one has not: its hold stays."""
 
     hold: str
@@ -108,7 +111,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
-class Close(Struct, frozen=True, kw_only=True):
+class Close(Struct, frozen=True, kw_only=True, array_like=True, tag=True):
     """End submissions, and perhaps the job with them."""
 
     outcomes: tuple[Outcome, ...]
@@ -118,25 +121,31 @@ class Close(Struct, frozen=True, kw_only=True):
     """Where its pictures lie, as JSON, if they are kept."""
 
 
-class Closed(Struct, frozen=True):
+class Closed(Struct, frozen=True, array_like=True, tag=True):
     """What the team was charged, and what was spent beyond its hold and its budget, in micro-USD."""
 
     charged: int
     overrun: int
 
 
-class Keep(Struct, frozen=True, kw_only=True):
+class Keep(Struct, frozen=True, kw_only=True, array_like=True, tag=True):
     """Note where the pictures of a job that has ended lie."""
 
     job: str
     answer: str
 
 
-class Forget(Struct, frozen=True, kw_only=True):
+class Forget(Struct, frozen=True, kw_only=True, array_like=True, tag=True):
     """Idempotency keys used before a moment (ms) are free again."""
 
     before: int
 
 
+class Failed(Struct, frozen=True, array_like=True, tag=True):
+    """The order could not be carried out; nothing of it was written."""
+
+    why: str
+
+
 Order = Reserve | Ticketed | Close | Keep | Forget
-Answer = Held | Refused | Repeated | Closed | None
+Answer = Held | Refused | Repeated | Closed | Failed | None

@@ -95,6 +95,8 @@ class Posting:
         self._touched: set[Account] = set()
         self._repeats: dict[tuple[str, str], Repeated] = {}
         self._rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+        self._ends: dict[tuple[str, str | None], list[tuple[str]]] = defaultdict(list)
+        """Jobs that end, by their state and answer: most share both."""
 
     def post(self, orders: Sequence[Order]) -> list[Answer]:
         """Carry out every order, in order; each is answered, none is lost. Nothing is durable before the commit."""
@@ -223,7 +225,7 @@ class Posting:
             charged += paid
             overrun += beyond
         if order.job is not None and order.state is not None:
-            self._rows["end_job"].append((order.state, self._now, order.answer, order.job))
+            self._ends[order.state, order.answer].append((order.job,))
             if order.state == "failed":
                 self._rows["free_key"].append((None, order.job))
         return Closed(charged, overrun)
@@ -265,22 +267,27 @@ class Posting:
         place = (hold.job, hold.hold, hold.team, hold.key, hold.provider, hold.model)
         self._rows["insert_entry"].append((self._now, kind, *place, micros, images, detail))
 
-    # The statements, each once a transaction however many orders there are.
+    # The statements, a few a transaction however many orders there are.
 
     def _write(self) -> None:
-        for name in ("insert_job", "insert_hold", "insert_entry", *ENDINGS):
-            if name in self._rows:
-                getattr(self._statements, name).run(self._connection, self._rows[name])
-        ending = self._rows.get("end_hold", [])
-        if self._statements.end_hold.run(self._connection, ending) != len(ending):
+        rows, statements = self._rows, self._statements
+        cursor = self._connection.connection.cursor()
+        for name in ("insert_job", "insert_hold", "insert_entry"):
+            if name in rows:
+                getattr(statements, name).run(cursor, rows[name])
+        for (state, answer), ended in self._ends.items():
+            statements.end_jobs.run(cursor, ended, state, self._now, answer)
+        for name in ("ticket_hold", "mark_hold", "free_key", "keep_answer", "forget_keys"):
+            for values in rows.get(name, ()):
+                getattr(statements, name).run(cursor, values)
+        ending = rows.get("end_hold", [])
+        if statements.end_hold.run(cursor, ending) != len(ending):
             raise StaleError  # somebody else ended one of them
-        self._statements.put_balance.run(
-            self._connection,
-            [(*account, *astuple(self._memory.balances[account])) for account in sorted(self._touched)],
+        balances = self._memory.balances
+        statements.put_balance.run(
+            cursor, [(*account, *astuple(balances[account])) for account in sorted(self._touched)]
         )
-
-
-ENDINGS = ("ticket_hold", "mark_hold", "end_job", "free_key", "keep_answer", "forget_keys")
+        cursor.close()
 
 
 class StaleError(RuntimeError):

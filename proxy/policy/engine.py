@@ -61,6 +61,7 @@ class Standing(Struct, frozen=True):
 
 
 WELL = Standing()
+ZERO = Decimal(0)
 
 
 class World(Struct, frozen=True, kw_only=True):
@@ -72,11 +73,13 @@ class World(Struct, frozen=True, kw_only=True):
 
 
 class Candidate(Struct, frozen=True):
-    """An offer, the request in its terms, and what that would cost."""
+    """An offer, the request in its terms, what its price depends on, and what that would cost."""
 
     offer: Offer
     fit: Fit | Misfit
     quote: Quote | Unpriced
+    billable: Billable | None = None
+    """None for a misfit."""
 
 
 class Drop(Struct, frozen=True):
@@ -94,9 +97,10 @@ class Score(Struct, frozen=True):
 
     usd: Decimal
     reason: str
+    """Why, in words that hold for every request: the amount is `usd`."""
 
 
-KEEP = Score(Decimal(0), "")
+KEEP = Score(ZERO, "")
 """What a rule answers that has nothing against an offer and nothing for it."""
 
 Rule = Callable[[Candidate, Wish, World], Drop | Score]
@@ -119,6 +123,12 @@ class Choice(Struct, frozen=True):
         """The request in its terms."""
         assert isinstance(self.candidate.fit, Fit)
         return self.candidate.fit
+
+    @property
+    def billable(self) -> Billable:
+        """What its price depends on."""
+        assert self.candidate.billable is not None
+        return self.candidate.billable
 
     @property
     def quote(self) -> Quote:
@@ -166,15 +176,17 @@ def plan(rules: Sequence[tuple[str, Rule]], wish: Wish, offers: Iterable[Offer],
         reasons: list[tuple[str, Score]] = []
         for passed, (name, rule) in enumerate(rules):
             verdict = rule(candidate, wish, world)
+            if verdict is KEEP:
+                continue
             if isinstance(verdict, Drop):
                 out.append(Out(candidate, name, verdict, passed))
                 break
-            if verdict is not KEEP:
-                reasons.append((name, verdict))
+            reasons.append((name, verdict))
         else:
-            worth = sum((score.usd for _, score in reasons), Decimal(0))
+            worth = sum([score.usd for _, score in reasons], ZERO)
             choices.append(Choice(candidate, worth, tuple(reasons)))
-    choices.sort(key=lambda choice: (-choice.worth, choice.offer.name))
+    if len(choices) > 1:
+        choices.sort(key=lambda choice: (-choice.worth, choice.offer.name))
     return Plan(tuple(choices), tuple(out))
 
 
@@ -182,7 +194,8 @@ def _consider(offer: Offer, wish: Wish, world: World) -> Candidate:
     fitted = fit(wish.request, offer.model, any_area=wish.any_area)
     if isinstance(fitted, Misfit):
         return Candidate(offer, fitted, Unpriced(fitted.reason))
-    return Candidate(offer, fitted, quote_at(offer, fitted.request.billable(), world.now.date()))
+    billable = fitted.request.billable()
+    return Candidate(offer, fitted, quote_at(offer, billable, world.now.date()), billable)
 
 
 def price_at(offer: Offer, day: date) -> Price | None:

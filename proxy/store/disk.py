@@ -44,7 +44,8 @@ class DiskStore:
 
     async def sweep(self, older_s: float) -> None:
         """Remove what nobody put for so many seconds, and what a crash left half written."""
-        await asyncio.get_running_loop().run_in_executor(self._threads, self._sweep, time.time() - older_s)
+        before = time.time() - older_s
+        self._tell(await asyncio.get_running_loop().run_in_executor(self._threads, self._sweep, before))
 
     def close(self) -> None:
         """Wait for the threads."""
@@ -73,7 +74,7 @@ class DiskStore:
         except FileNotFoundError:
             return None
 
-    def _sweep(self, before: float) -> None:
+    def _sweep(self, before: float) -> PicturesSwept:
         removed = kept = size = 0
         for path in self._files():
             with contextlib.suppress(FileNotFoundError):  # removed by someone else meanwhile
@@ -84,7 +85,7 @@ class DiskStore:
                 else:
                     kept += 1
                     size += facts.st_size
-        self._tell(PicturesSwept(removed=removed, kept=kept, kept_bytes=size))
+        return PicturesSwept(removed=removed, kept=kept, kept_bytes=size)
 
     def _files(self) -> Iterator[Path]:
         for folder in self._folder.iterdir():

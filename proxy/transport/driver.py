@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from functools import lru_cache
 from math import inf
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -35,6 +35,7 @@ from providers.contract import (
     Ticket,
 )
 from proxy.renderer import Renderer
+from proxy.transport.deadlines import Deadlines
 from proxy.transport.events import read_events
 from proxy.transport.faults import by_error, by_status
 from proxy.transport.guard import ForbiddenError, Guard, LinkError
@@ -68,17 +69,19 @@ class Transport:
         self._guard = guard
         self._renderers = renderers
         self._limit = reply_limit
+        self._deadlines = Deadlines()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, keepalive_timeout=10),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"accept-encoding": "identity", "user-agent": "darkroom"},
-            read_bufsize=262_144,
+            read_bufsize=32_768,
             trust_env=False,
         )
 
     async def close(self) -> None:
         """Close the connections."""
+        self._deadlines.close()
         await self._session.close()
 
     async def hold(
@@ -96,25 +99,28 @@ class Transport:
 
         `deadline` is in seconds from now; `paid` says that the conversation takes up a job paid for earlier.
         """
-        async with AsyncExitStack() as stack:
-            stack.callback(conversation.close)
-            talk = _Talk(self, provider, account, watcher, lease, stack, paid)
+        talk = _Talk(self, provider, account, watcher, lease, paid)
+        with self._deadlines.within(deadline) as limit:
             try:
-                async with asyncio.timeout(deadline):
-                    step = next(conversation)
-                    while True:
-                        step = conversation.send(await talk.take(step))
+                step = next(conversation)
+                while True:
+                    step = conversation.send(await talk.take(step))
             except StopIteration as end:
                 result: Result = end.value
                 return result
             except Failure:
                 raise
-            except TimeoutError as error:
+            except asyncio.CancelledError as error:
+                if not limit.over():
+                    raise
                 fault = Fault.AMBIGUOUS if talk.paid else Fault.UNAVAILABLE
                 raise Failure(fault, f"no result within {deadline:g} seconds") from error
             except Exception as error:  # a mistake in an adapter must not leave its hold hanging
                 fault = Fault.AMBIGUOUS if talk.paid else Fault.MALFORMED
                 raise Failure(fault, f"the adapter broke on the vendor's reply ({type(error).__name__})") from error
+            finally:
+                conversation.close()
+                talk.close()
 
     def renderer(self, engine: str) -> Renderer:
         """Who draws for an engine. Raises UNAVAILABLE where nobody is configured to."""
@@ -161,7 +167,6 @@ class _Talk:
         account: Account,
         watcher: Watcher,
         lease: Lease,
-        stack: AsyncExitStack,
         paid: bool,
     ) -> None:
         self._transport = transport
@@ -169,15 +174,20 @@ class _Talk:
         self._account = account
         self._watcher = watcher
         self._lease = lease
-        self._stack = stack
+        self._stream: aiohttp.ClientResponse | None = None
         self._events: AsyncIterator[Event] | None = None
         self.paid = paid
 
+    def close(self) -> None:
+        """Close the stream that is open, if one is."""
+        if self._stream is not None:
+            self._stream.close()
+
     async def take(self, step: object) -> Any:
         """Take one step; the answer is what the conversation is told."""
+        if isinstance(step, Call):
+            return await self._call(step)
         match step:
-            case Call():
-                return await self._call(step)
             case Next():
                 return await self._next()
             case Fetch():
@@ -239,18 +249,17 @@ class _Talk:
             headers.update(self._provider.sign(self._account))
         body = _body(call, headers)
         try:
-            request = session.request(call.method, call.url, headers=headers, data=body, allow_redirects=False)
-            if call.stream:  # stays open for `Next`, to the end of the conversation
-                return await self._read(call, await self._stack.enter_async_context(request))
-            async with request as response:
+            response = await session.request(call.method, call.url, headers=headers, data=body, allow_redirects=False)
+            if call.stream and response.status < 300 and response.content_type == "text/event-stream":
+                self._stream = response  # open for `Next`, to the end of the conversation
+                self._events = read_events(response, self._transport.reply_limit)
+                return Reply(status=response.status, headers=response.headers, streams=True)
+            async with response:
                 return await self._read(call, response)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise by_error(error, pays=call.pays) from error
 
     async def _read(self, call: Call, response: aiohttp.ClientResponse) -> Reply:
-        if call.stream and response.status < 300 and response.content_type == "text/event-stream":
-            self._events = read_events(response, self._transport.reply_limit)
-            return Reply(status=response.status, headers=response.headers, streams=True)
         body = await read_whole(response, self._transport.reply_limit, self._lease)
         reply = Reply(status=response.status, headers=response.headers, body=body)
         if response.status >= 300 and response.status not in call.reads:
@@ -261,8 +270,13 @@ class _Talk:
 
 def at_home(url: str, account: Account) -> bool:
     """Whether a URL is the account's own origin, or an https host inside its realm."""
+    return _at_home(url, account.base, account.realm)
+
+
+@lru_cache(maxsize=1024)
+def _at_home(url: str, base: str, realm: str) -> bool:
     try:
-        there, home = urlsplit(url), urlsplit(account.base)
+        there, home = urlsplit(url), urlsplit(base)
         host = (there.hostname or "").lower()
         if there.username is not None or there.password is not None:
             return False
@@ -273,8 +287,8 @@ def at_home(url: str, account: Account) -> bool:
     return (
         there.scheme == "https"
         and there.port in (None, 443)
-        and bool(account.realm)
-        and (host == account.realm or host.endswith(f".{account.realm}"))
+        and bool(realm)
+        and (host == realm or host.endswith(f".{realm}"))
     )
 
 

@@ -7,11 +7,12 @@ Strict where it costs money: n, size, prompt, unknown choices. What is sent and 
 from __future__ import annotations
 
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pybase64
 from msgspec import Struct
+from msgspec.structs import replace
 
 from providers.contract import (
     Background,
@@ -31,7 +32,22 @@ from providers.contract import (
 )
 from providers.contract.model import parse_size
 from proxy.dialects.contract import Ask, Incoming, Source
-from proxy.dialects.fields import Fields, read_json, rejected, wrong_type
+from proxy.dialects.fields import (
+    Table,
+    anything,
+    choice,
+    flag,
+    integer,
+    mapping,
+    number,
+    read,
+    read_json,
+    rejected,
+    required,
+    sequence,
+    text,
+    wrong_type,
+)
 from proxy.dialects.forms import Form, is_form, read_form
 
 PROMPT_LIMIT = 32_000
@@ -39,26 +55,75 @@ IMAGES_MOST = 16
 IMAGE_BYTES = 50_000_000
 DATA_URL_MOST = 20_971_520
 SIDE_MOST = 16_384
-
-QUALITIES = {
-    "auto": None,
-    "low": Quality.LOW,
-    "medium": Quality.MEDIUM,
-    "high": Quality.HIGH,
-    "xhigh": Quality.XHIGH,
-    "max": Quality.MAX,
-    "standard": Quality.MEDIUM,
-    "hd": Quality.HIGH,
-}
-"""The last two are dall-e-3's words."""
-FORMATS = {"png": Format.PNG, "jpeg": Format.JPEG, "webp": Format.WEBP, "gif": Format.GIF, "svg": Format.SVG}
-BACKGROUNDS = {"auto": None, "transparent": Background.TRANSPARENT, "opaque": Background.OPAQUE}
-STYLES = {"vivid": "vivid", "natural": "natural"}
-LEVELS = {"low": "low", "medium": "medium", "high": "high"}
-ANSWERS = {"url": "url", "b64_json": "b64_json"}
-
 IN_BASE64 = ("gpt-image-", "chatgpt-image-")
 """Models that answer with the picture itself where nothing is said; every other name answers with a link."""
+
+
+def _size(name: str, value: Any) -> tuple[int, int] | None:
+    if value == "auto":
+        return None
+    try:
+        width, height = parse_size(value)
+    except (ValueError, AttributeError):
+        width = height = 0
+    if not (0 < width <= SIDE_MOST and 0 < height <= SIDE_MOST):
+        shown = str(value)[:40]
+        raise rejected(f"Invalid value: '{shown}'. A size is 'auto' or 'WIDTHxHEIGHT'.", Code.INVALID, name)
+    return width, height
+
+
+SHARED: Table = {
+    "model": ("model", text(128)),
+    "prompt": ("prompt", text(PROMPT_LIMIT)),
+    "n": ("n", integer(1, 10)),
+    "size": ("size", _size),
+    "quality": (
+        "quality",
+        choice(
+            {
+                "auto": None,
+                "low": Quality.LOW,
+                "medium": Quality.MEDIUM,
+                "high": Quality.HIGH,
+                "xhigh": Quality.XHIGH,
+                "max": Quality.MAX,
+                "standard": Quality.MEDIUM,  # dall-e-3's words, these two
+                "hd": Quality.HIGH,
+            }
+        ),
+    ),
+    "style": ("style", choice({"vivid": "vivid", "natural": "natural"})),
+    "background": (
+        "background",
+        choice({"auto": None, "transparent": Background.TRANSPARENT, "opaque": Background.OPAQUE}),
+    ),
+    "output_format": ("format", choice({str(each): each for each in Format})),
+    "output_compression": ("compression", integer(0, 100)),
+    "moderation": ("moderation", choice({"auto": None, "low": Moderation.LOW})),
+    "complexity": ("complexity", choice({"low": "low", "medium": "medium", "high": "high"})),
+    "frame_count": ("frames", integer(2, 64)),
+    "frame_duration_ms": ("frame_ms", integer(20, 2000)),
+    "svg": ("svg", mapping),
+    "svg[model]": ("vector_model", text(128)),
+    "svg[reasoning][effort]": ("vector_effort", text(32)),
+    "user": ("user", text(512)),
+    "safety_identifier": ("safety_identifier", text(512)),
+    "stream": ("stream", flag),
+    "partial_images": ("previews", integer(0, 3)),
+    "response_format": ("response_format", choice({"url": "url", "b64_json": "b64_json"})),
+    # Not OpenAI's own, but what servers of open models take beside them.
+    "seed": ("seed", integer(0, 2**63 - 1)),
+    "negative_prompt": ("negative", text(PROMPT_LIMIT)),
+    "num_inference_steps": ("steps", integer(1, 1000)),
+    "guidance_scale": ("guidance", number(0.0, 100.0)),
+}
+"""Every field that is known, the name it has here, and how it is read."""
+EDIT: Table = {
+    **SHARED,
+    "input_fidelity": ("fidelity", choice({"low": Fidelity.LOW, "high": Fidelity.HIGH})),
+    "images": ("images", sequence),
+    "mask": ("mask", anything),
+}
 
 
 class Echo(Struct, frozen=True):
@@ -71,38 +136,48 @@ class Echo(Struct, frozen=True):
     safety_identifier: str | None = None
 
 
+class _Answering(Struct, frozen=True):
+    """How to answer, and what of the request was not known."""
+
+    links: bool
+    base64: bool
+    streams: bool
+    tokens: bool
+    safety_identifier: str | None
+    unknown: Sequence[str]
+
+
 def parse_generation(incoming: Incoming) -> Ask:
     """`POST /v1/images/generations`."""
-    fields = Fields(read_json(incoming.body))
-    request = Generate(prompt=fields.required_text("prompt", longest=PROMPT_LIMIT), **_shared(fields))
-    return _ask(fields, lambda _: request, (), both=False)
+    known, unknown = read(read_json(incoming.body), SHARED)
+    required(known, "prompt", "prompt")
+    answering = _answering(known, unknown)
+    request = Generate(**known)
+    return _ask(answering, request, lambda _: request)
 
 
 def parse_edit(incoming: Incoming) -> Ask:
     """`POST /v1/images/edits`, as a form or as JSON."""
     if is_form(incoming.headers):
         form = read_form(incoming.headers, incoming.body)
-        fields = _form_fields(form)
+        known, unknown = read(_form_texts(form), EDIT)
         images, mask = _from_form(form)
+        known.pop("images", None)
+        known.pop("mask", None)
     else:
-        fields = Fields(read_json(incoming.body))
-        images, mask = _from_json(fields)
-    prompt = fields.required_text("prompt", longest=PROMPT_LIMIT)
-    wanted = _shared(fields)
-    fidelity = fields.choice("input_fidelity", {"low": Fidelity.LOW, "high": Fidelity.HIGH})
-    sources = images if mask is None else [*images, mask]
+        known, unknown = read(read_json(incoming.body), EDIT)
+        images, mask = _from_json(known)
+    required(known, "prompt", "prompt")
+    answering = _answering(known, unknown, both=True)
+    kind = EditKind.GENERAL if mask is None else EditKind.INPAINT
+    request = Edit(kind=kind, pictures=(), **known)
 
     def compose(pictures: Sequence[Image]) -> ImageRequest:
-        return Edit(
-            kind=EditKind.GENERAL if mask is None else EditKind.INPAINT,
-            prompt=prompt,
-            pictures=tuple(pictures[: len(images)]),
-            mask=None if mask is None else Mask(pictures[-1], Polarity.TRANSPARENT),
-            fidelity=fidelity,
-            **wanted,
-        )
+        if mask is None:
+            return replace(request, pictures=tuple(pictures))
+        return replace(request, pictures=tuple(pictures[:-1]), mask=Mask(pictures[-1], Polarity.TRANSPARENT))
 
-    return _ask(fields, compose, sources, both=True)
+    return _ask(answering, request, compose, images if mask is None else [*images, mask])
 
 
 def parse_variation(incoming: Incoming) -> Ask:
@@ -110,86 +185,71 @@ def parse_variation(incoming: Incoming) -> Ask:
     if not is_form(incoming.headers):
         raise rejected("Variations are sent as multipart/form-data.", Code.NOT_JSON, None)
     form = read_form(incoming.headers, incoming.body)
-    fields = _form_fields(form)
+    known, unknown = read(_form_texts(form), SHARED)
     images, _ = _from_form(form)
-    wanted = _shared(fields)
-    prompt = fields.text("prompt", longest=PROMPT_LIMIT) or ""
-
-    def compose(pictures: Sequence[Image]) -> ImageRequest:
-        return Edit(kind=EditKind.VARIATION, prompt=prompt, pictures=(pictures[0],), **wanted)
-
-    return _ask(fields, compose, images[:1], both=False)
+    answering = _answering(known, unknown)
+    request = Edit(kind=EditKind.VARIATION, pictures=(), **known)
+    return _ask(answering, request, lambda pictures: replace(request, pictures=(pictures[0],)), images[:1])
 
 
-def _form_fields(form: Form) -> Fields:
+def _form_texts(form: Form) -> dict[str, str]:
     """The texts of a form. Some clients always write `n`, as 0 where it was not set."""
-    return Fields({name: text for name, text in form.texts.items() if (name, text) != ("n", "0")})
+    return {name: value for name, value in form.texts.items() if (name, value) != ("n", "0")}
 
 
-def _shared(fields: Fields) -> dict[str, Any]:
-    """What every route takes, in our words; only what was sent."""
-    width, height = _size(fields)
-    encoding = _encoding(fields)
-    svg = fields.take("svg")
-    if svg is not None and not isinstance(svg, Mapping):
-        raise wrong_type("svg", "an object", svg)
-    streams = fields.flag("stream")
-    partial = fields.integer("partial_images", 0, 3)
-    wanted = encoding | {
-        "model": fields.text("model", longest=128),
-        "n": fields.integer("n", 1, 10),
-        "width": width,
-        "height": height,
-        "quality": fields.choice("quality", QUALITIES),
-        "style": fields.choice("style", STYLES),
-        "moderation": fields.choice("moderation", {"auto": None, "low": Moderation.LOW}),
-        "complexity": fields.choice("complexity", LEVELS),
-        "frames": fields.integer("frame_count", 2, 64),
-        "frame_ms": fields.integer("frame_duration_ms", 20, 2000),
-        "vector_model": _inner(svg, "model") or fields.text("svg[model]"),
-        "vector_effort": _inner(_inner(svg, "reasoning"), "effort") or fields.text("svg[reasoning][effort]"),
-        "user": fields.text("safety_identifier") or fields.text("user"),
-        "previews": partial if streams else None,
-        # Not OpenAI's own, but what servers of open models take beside them.
-        "seed": fields.integer("seed", 0, 2**63 - 1),
-        "negative": fields.text("negative_prompt", longest=PROMPT_LIMIT),
-        "steps": fields.integer("num_inference_steps", 1, 1000),
-        "guidance": fields.number("guidance_scale", 0.0, 100.0),
+def _answering(known: dict[str, Any], unknown: Sequence[str], *, both: bool = False) -> _Answering:
+    """Take out of the fields what says how to answer, and settle what depends on one another.
+
+    Where nothing is said, the model's name decides; with `both`, clients of any other name may read either.
+    """
+    model = known.setdefault("model", "")
+    said = known.pop("response_format", None)
+    streams = known.pop("stream", False)
+    if not streams:
+        known.pop("previews", None)
+    safety_identifier = known.pop("safety_identifier", None)
+    if safety_identifier is not None:
+        known.setdefault("user", safety_identifier)
+    if "size" in known:
+        known["width"], known["height"] = known.pop("size")
+    if "svg" in known:
+        _vector(known)
+    if "compression" in known or "background" in known:
+        _check_encoding(known)
+    tokens = model.startswith(IN_BASE64)
+    return _Answering(
+        links=not streams and (said == "url" or (said is None and not tokens)),
+        base64=streams or said == "b64_json" or (said is None and (tokens or both)),
+        streams=streams,
+        tokens=tokens,
+        safety_identifier=safety_identifier,
+        unknown=unknown,
+    )
+
+
+def _vector(known: dict[str, Any]) -> None:
+    svg = known.pop("svg")
+    reasoning = svg.get("reasoning")
+    told = {
+        "vector_model": svg.get("model"),
+        "vector_effort": reasoning.get("effort") if isinstance(reasoning, Mapping) else None,
     }
-    return {"model": ""} | {name: value for name, value in wanted.items() if value is not None}
+    for name, value in told.items():
+        if value is not None:
+            known[name] = text(128)(f"svg.{name.removeprefix('vector_')}", value)
 
 
-def _encoding(fields: Fields) -> dict[str, Any]:
-    """Format, background and compression, which constrain each other."""
-    encoded = fields.choice("output_format", FORMATS)
-    background = fields.choice("background", BACKGROUNDS)
-    compression = fields.integer("output_compression", 0, 100)
-    if background is Background.TRANSPARENT and encoded in (Format.JPEG, Format.GIF):
+def _check_encoding(known: dict[str, Any]) -> None:
+    """Format, background and compression constrain each other."""
+    encoded = known.get("format")
+    if known.get("background") is Background.TRANSPARENT and encoded in (Format.JPEG, Format.GIF):
         detail = f"Transparent background is not supported for the '{encoded}' output format."
         raise rejected(detail, Code.INVALID, "background")
-    if compression == 100:
-        compression = None  # the default, which clients send for every format
-    if compression is not None and encoded not in (Format.JPEG, Format.WEBP):
+    if known.get("compression") == 100:
+        del known["compression"]  # the default, which clients send for every format
+    if "compression" in known and encoded not in (Format.JPEG, Format.WEBP):
         detail = "Compression less than 100 is only supported for the 'jpeg' and 'webp' output formats."
         raise rejected(detail, Code.INVALID, "output_compression")
-    return {"format": encoded, "background": background, "compression": compression}
-
-
-def _size(fields: Fields) -> tuple[int | None, int | None]:
-    size = fields.text("size")
-    if size is None or size == "auto":
-        return None, None
-    try:
-        width, height = parse_size(size)
-    except ValueError:
-        width = height = 0
-    if not (0 < width <= SIDE_MOST and 0 < height <= SIDE_MOST):
-        raise rejected(f"Invalid value: '{size[:40]}'. A size is 'auto' or 'WIDTHxHEIGHT'.", Code.INVALID, "size")
-    return width, height
-
-
-def _inner(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, Mapping) else None
 
 
 def _from_form(form: Form) -> tuple[list[Source], Source | None]:
@@ -214,16 +274,12 @@ def _sized(source: Source) -> Source:
     return source
 
 
-def _from_json(fields: Fields) -> tuple[list[Source], Source | None]:
-    images = fields.take("images")
-    if images is None:
-        raise rejected("Missing required parameter: 'images'.", Code.MISSING, "images")
-    if not isinstance(images, list):
-        raise wrong_type("images", "an array", images)
+def _from_json(known: dict[str, Any]) -> tuple[list[Source], Source | None]:
+    images = required(known, "images", "images")
     if not 1 <= len(images) <= IMAGES_MOST:
         raise rejected(f"'images' takes 1 to {IMAGES_MOST} images.", Code.INVALID, "images")
-    sources = [_reference(image, f"images[{place}]") for place, image in enumerate(images)]
-    mask = fields.take("mask")
+    sources = [_reference(image, f"images[{place}]") for place, image in enumerate(known.pop("images"))]
+    mask = known.pop("mask", None)
     return sources, None if mask is None else _reference(mask, "mask")
 
 
@@ -250,24 +306,23 @@ def _reference(value: Any, field: str) -> Source:
         raise rejected(f"Invalid base64 in '{field}.image_url'.", Code.NOT_AN_IMAGE, f"{field}.image_url") from error
 
 
-def _ask(fields: Fields, compose: Any, sources: Sequence[Source], *, both: bool) -> Ask:
-    """How to answer: as asked, else by the model's name. An edit under any other name answers both ways."""
-    model = str(fields.take("model") or "")
-    said = fields.choice("response_format", ANSWERS)
-    in_base64 = model.startswith(IN_BASE64)
-    streams = fields.flag("stream")
-    ignored = tuple(Note(name, "is not known here and was ignored", lossy=False) for name in fields.unread())
+def _ask(
+    answering: _Answering,
+    request: ImageRequest,
+    compose: Callable[[Sequence[Image]], ImageRequest],
+    sources: Sequence[Source] = (),
+) -> Ask:
     return Ask(
         compose=compose,
         sources=tuple(sources),
-        links=not streams and (said == "url" or (said is None and not in_base64)),
-        base64=streams or said == "b64_json" or (said is None and (in_base64 or both)),
-        streams=streams,
-        notes=ignored,
+        links=answering.links,
+        base64=answering.base64,
+        streams=answering.streams,
+        notes=tuple([Note(name, "is not known here and was ignored", lossy=False) for name in answering.unknown]),
         echo=Echo(
-            tokens=in_base64,
-            quality=str(QUALITIES[fields.take("quality") or "auto"] or "auto"),
-            background=str(BACKGROUNDS[fields.take("background") or "auto"] or "auto"),
-            safety_identifier=fields.text("safety_identifier"),
+            tokens=answering.tokens,
+            quality=str(request.quality or "auto"),
+            background=str(request.background or "auto"),
+            safety_identifier=answering.safety_identifier,
         ),
     )

@@ -10,4 +10,4 @@ def rule(candidate: Candidate, wish: Wish, world: World) -> Drop | Score:
     """Score the quote, negative."""
     if not isinstance(candidate.quote, Quote):
         return KEEP
-    return Score(-candidate.quote.usd, f"costs up to ${candidate.quote.usd.normalize():f}")
+    return Score(-candidate.quote.usd, "what it may cost")

@@ -20,4 +20,4 @@ def rule(candidate: Candidate, wish: Wish, world: World, options: Options) -> Dr
     """Score an offer of this machine."""
     if not candidate.offer.here:
         return KEEP
-    return Score(options.worth * wish.request.n, f"is drawn here, worth ${options.worth:f} a picture")
+    return Score(options.worth * wish.request.n, "drawn on this machine")

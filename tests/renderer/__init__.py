@@ -1,0 +1,1 @@
+"""The renderers: cards, the worker process, and the diffusers engine behind it."""
