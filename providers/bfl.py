@@ -46,14 +46,13 @@ class _Task(Struct):
 
 
 class _Finished(Struct):
-    sample: str
+    sample: str | None = None
     seed: int | None = None
 
 
 class _State(Struct):
     status: str
     result: _Finished | None = None
-    details: dict[str, Any] | None = None
 
 
 class _Known(Struct):
@@ -81,7 +80,7 @@ def resume(ticket: str, account: Account) -> Conversation:
         reply: Reply = yield Call(url=known.url, after=_pause(tries), reads=(422,))
         state = reply.read(_State)
         if state.status == "Ready":
-            if state.result is None:
+            if state.result is None or state.result.sample is None:
                 raise Failure(Fault.MALFORMED, "the vendor says Ready and gives no picture")
             image: Image = yield Fetch(state.result.sample)
             return Result(
@@ -133,7 +132,7 @@ def explain(reply: Reply, failure: Failure) -> Failure:
     """Two error shapes are in use: a validator's `detail`, and `error` with `message`."""
     try:
         told = msgspec.json.decode(reply.body, type=_Told)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return failure
     if failure.fault is not Fault.REJECTED:
         return failure
@@ -150,6 +149,7 @@ INPUTS = {
     "flux-2-max": ("input_image", "input_image_{}"),
     "flux-kontext-pro": ("input_image", "input_image_{}"),
     "flux-kontext-max": ("input_image", "input_image_{}"),
+    "flux-pro-1.0-fill": ("image", ""),
 }
 """What a model calls the first picture sent along, and the further ones."""
 

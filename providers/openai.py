@@ -28,6 +28,7 @@ from providers.contract import (
     ImageRequest,
     Model,
     Next,
+    Note,
     Part,
     Picture,
     Polarity,
@@ -100,7 +101,7 @@ class _Error(Struct):
 
 
 class _Streamed(Struct):
-    type: str
+    type: str = ""
     b64_json: Raw = Raw(b"null")
     partial_image_index: int = 0
     usage: _Usage | None = None
@@ -125,6 +126,7 @@ def run(request: ImageRequest, model: Model, account: Account) -> Conversation:
     return Result(
         pictures=tuple(pictures),
         usage=_used(answer.usage, request, len(pictures)),
+        notes=_left_out(request),
         quality=answer.quality,
         background=answer.background,
         vendor_id=vendor_id,
@@ -139,14 +141,17 @@ def _listen(request: ImageRequest, vendor_id: str | None) -> Conversation:
         if event.data == b"[DONE]":
             continue
         said = event.read(_Streamed)
-        if said.error is not None:
+        if said.error is not None:  # with a type or without one: clients look for the error alone
             raise _blame(said.error, Failure(Fault.UNAVAILABLE, "the vendor broke off"))
+        if not said.type:
+            raise Failure(Fault.MALFORMED, "the vendor sent an event without a type")
         if said.type.endswith(".partial_image"):
             yield Preview(_decoded(said.b64_json), said.partial_image_index)
         elif said.type.endswith(".completed"):
             return Result(
                 pictures=(Picture(image=_decoded(said.b64_json)),),
                 usage=_used(said.usage, request, 1),
+                notes=_left_out(request),
                 quality=said.quality,
                 background=said.background,
                 vendor_id=vendor_id,
@@ -156,12 +161,23 @@ def _listen(request: ImageRequest, vendor_id: str | None) -> Conversation:
 def _call(request: ImageRequest, model: Model, account: Account) -> Call:
     fields = _fields(request, model, account)
     streams = request.previews > 0
-    if isinstance(request, Generate) and not request.references:
+    if _from_words(request):
         url = f"{account.base}/images/generations"
         return Call(method="POST", url=url, json=fields, pays=True, stream=streams)
+    fields.pop("moderation", None)
     return Call(
         method="POST", url=f"{account.base}/images/edits", form=_form(fields, request), pays=True, stream=streams
     )
+
+
+def _from_words(request: ImageRequest) -> bool:
+    return isinstance(request, Generate) and not request.references
+
+
+def _left_out(request: ImageRequest) -> tuple[Note, ...]:
+    if request.moderation is None or _from_words(request):
+        return ()
+    return (Note("moderation", "is not taken where pictures are sent along", lossy=False),)
 
 
 def _fields(request: ImageRequest, model: Model, account: Account) -> dict[str, Any]:
@@ -241,7 +257,7 @@ def _decoded(raw: Raw) -> Image:
     except ValueError:  # the string is escaped ("\/"), carries a data: prefix, or is no picture
         try:
             text = msgspec.json.decode(raw, type=str)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Failure(Fault.MALFORMED, "the vendor's picture is no text") from error
         return _from_text(text.encode())
 
@@ -260,15 +276,17 @@ def _used(usage: _Usage | None, request: ImageRequest, pictures: int) -> Usage:
     read = usage.input_tokens_details or _Details()
     written = usage.output_tokens_details or _Details()
     text_in, image_in = read.text_tokens, read.image_tokens
-    if text_in is None and image_in is None:
-        text_in, image_in = (0, usage.input_tokens) if request.images else (usage.input_tokens, 0)
+    if image_in is None:
+        image_in = max(0, usage.input_tokens - (text_in or 0)) if request.images or text_in is not None else 0
+    if text_in is None:
+        text_in = max(0, usage.input_tokens - image_in)
     image_out = written.image_tokens
     if image_out is None:
-        image_out = usage.output_tokens - (written.text_tokens or 0)
+        image_out = max(0, usage.output_tokens - (written.text_tokens or 0))
     return Usage(
         images=pictures,
-        text_in=text_in or 0,
-        image_in=image_in or 0,
+        text_in=text_in,
+        image_in=image_in,
         text_out=written.text_tokens or 0,
         image_out=image_out,
     )
@@ -302,7 +320,7 @@ def explain(reply: Reply, failure: Failure) -> Failure:
     """Read the error envelope: the status alone does not tell refused content from a bad size, or credit from rate."""
     try:
         problem = msgspec.json.decode(reply.body, type=_Error).error
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return failure
     return _blame(problem, failure)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from pricing import Usage
 from providers.contract import (
     Account,
@@ -70,6 +72,7 @@ def run(request: ImageRequest, model: Model, account: Account) -> Conversation:
             after=delay / (shown + 1),
         )
         unfinished: Drawn = yield render
+        request = replace(request, seed=unfinished.seeds[0])  # the picture that is coming, not another
         yield Preview(unfinished.images[0], index)
     drawn: Drawn = yield Render(engine="card", model=model.name, request=request, after=delay / (shown + 1))
     pictures = tuple(Picture(image=image, seed=seed) for image, seed in zip(drawn.images, drawn.seeds, strict=True))

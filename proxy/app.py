@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -138,7 +139,7 @@ async def opened(config: Config, folder: Path, environ: Mapping[str, str] = os.e
             desk,
             [dialects.load(name) for name in DIALECTS],
             catalogue,
-            metrics.expose if config.metrics.bind is None else None,
+            partial(_expose_here, bus, metrics) if config.metrics.bind is None else None,
             config.metrics.token,
         )
         if config.metrics.bind is not None:
@@ -241,16 +242,11 @@ class _Listening(uvicorn.Server):
 
 def _renderers(config: Config) -> dict[str, Renderer]:
     """Who draws on this machine: cards always, diffusers where a model says how to load it."""
-    loads = {
-        model.name: model.load
-        for row in config.providers.values()
-        if row.enabled
-        for model in row.models
-        if model.load is not None
-    }
+    models = [model for row in config.providers.values() if row.enabled for model in row.models]
+    loads = {model.name: model.load for model in models if model.load is not None}
     renderers: dict[str, Renderer] = {"card": CardRenderer()}
     if loads:
-        renderers["diffusers"] = WorkerRenderer(loads)
+        renderers["diffusers"] = WorkerRenderer(loads, preload=[model.name for model in models if model.preload])
     return renderers
 
 
@@ -266,6 +262,12 @@ def _lock(folder: Path) -> int:
             f"another server is using {folder}: one folder has one server. Give this one its own with --data."
         ) from None
     return descriptor
+
+
+async def _expose_here(bus: Bus, metrics: Metrics) -> bytes:
+    """The exposition, with all that has happened until now."""
+    bus.flush()
+    return await asyncio.to_thread(metrics.expose)
 
 
 def _expose(bind: str, metrics: Metrics, stack: AsyncExitStack) -> None:

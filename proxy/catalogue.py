@@ -88,7 +88,8 @@ class Catalogue:
         """Who could serve it. A test key is served by the sandbox whatever it asks for, and costs nothing."""
         if not test or all(offer.provider == SANDBOX for offer in listing.offers):
             return listing.offers
-        return self._listings[SANDBOX].offers if SANDBOX in self._listings else ()
+        named = self._listings[SANDBOX].offers if SANDBOX in self._listings else ()
+        return tuple([offer for offer in named if offer.provider == SANDBOX])
 
     def offer(self, name: str) -> Offer | None:
         """An offer by its name, `provider/model`."""

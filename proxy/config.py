@@ -33,6 +33,8 @@ class ModelRow(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
     price: PriceRow | None = None
     load: Load | None = None
     """How the local renderer comes by it."""
+    preload: bool = False
+    """Load it when the server starts, instead of for the first request."""
 
 
 class ProviderRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -157,7 +159,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     providers: Mapping[str, ProviderRow] = field(default_factory=lambda: {"sandbox": ProviderRow()})
     models: Mapping[str, AliasRow] = {}
-    default_model: str = "auto"
+    default_model: str = "sandbox"
     """What a request that names no model gets."""
     policy: PolicyRow = PolicyRow()
     limits: LimitsRow = LimitsRow()
@@ -181,6 +183,8 @@ def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
         text = path.read_text()
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}. Give the right path with --config.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text") from error
     return parse(text, environ, str(path))
 
 
@@ -189,10 +193,10 @@ def parse(text: str, environ: Mapping[str, str], name: str = "config.yaml") -> C
     try:
         tree = yaml.safe_load(text) or {}
         return msgspec.convert(_expand(tree, environ), Config, dec_hook=_hook)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{name} is not YAML: {error}") from error
     except msgspec.ValidationError as error:
         raise ConfigError(f"{name}: {error}") from error
+    except (yaml.YAMLError, ValueError) as error:  # YAML's own ValueError: a date like 2026-13-01
+        raise ConfigError(f"{name} is not YAML: {error}") from error
 
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
@@ -209,6 +213,7 @@ def _expand(tree: Any, environ: Mapping[str, str]) -> Any:
 
 
 def _hook(kind: type, value: Any) -> Any:
-    if kind is Secret and isinstance(value, str):
-        return Secret(value)
-    raise NotImplementedError
+    assert kind is Secret, kind
+    if not isinstance(value, str):
+        raise ValueError("a key is text: put it in quotes")  # noqa: TRY004  what msgspec adds the place to
+    return Secret(value)

@@ -51,14 +51,14 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="darkroom", message="darkroom %(version)s")
 def main() -> None:
-    r"""Darkroom: one base URL for every image model, with budgets that hold.
+    """Darkroom: one base URL for every image model, with budgets that hold.
 
     \b
     A server in three lines:
       darkroom serve &
       darkroom teams create acme --budget 100/month
       darkroom keys create --team acme
-    """
+    """  # noqa: D301  the backspace keeps click from joining the lines
 
 
 def data_option(command: Callable[P, T]) -> Callable[P, T]:

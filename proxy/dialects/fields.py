@@ -65,7 +65,7 @@ def integer(lowest: int, highest: int) -> Reader:
     """A whole number, however written, within its bounds."""
 
     def reader(name: str, value: Any) -> int:
-        if (isinstance(value, str) and value.strip().removeprefix("-").isdecimal()) or (
+        if (isinstance(value, str) and len(value) < 100 and value.strip().removeprefix("-").isdecimal()) or (
             isinstance(value, float) and value.is_integer()
         ):
             value = int(value)

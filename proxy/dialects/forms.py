@@ -64,7 +64,7 @@ def read_form(headers: Mapping[str, str], body: bytes) -> Form:
                 elif segment is not None:
                     _keep(segment, pieces, texts, files)
     except MultipartError as error:
-        raise _broken(str(error)) from error
+        raise _broken(str(error.args[0])) from error
     return Form(texts, tuple(files))
 
 

@@ -36,7 +36,7 @@ class Edge:
         desk: Desk,
         dialects: Sequence[Dialect],
         catalogue: Catalogue,
-        metrics: Callable[[], bytes] | None,
+        metrics: Callable[[], Awaitable[bytes]] | None,
         metrics_token: Secret | None,
     ) -> None:
         """`metrics` renders the exposition where it is served on this address; the first dialect speaks for all."""
@@ -205,8 +205,8 @@ class Edge:
         if not self._may_see_metrics(request):
             detail = "Metrics are for this machine, unless metrics.token or metrics.bind is configured."
             return self._dialects[0].render_error(Failure(Fault.REJECTED, detail, code=Code.FORBIDDEN))
-        body = await asyncio.to_thread(self._metrics)
-        return Outgoing(headers={"content-type": "text/plain; version=0.0.4; charset=utf-8"}, body=(body,))
+        headers = {"content-type": "text/plain; version=0.0.4; charset=utf-8"}
+        return Outgoing(headers=headers, body=(await self._metrics(),))
 
     def _may_see_metrics(self, request: AnyRequest) -> bool:
         if self._metrics_token:

@@ -172,9 +172,9 @@ class Ledger:
     async def _post(self, orders: list[Order]) -> list[Answer]:
         try:
             return await self._writer.post(orders)
-        except Failure as failure:
+        except Exception as error:  # whatever it is, nobody may be left waiting, and nothing more may be paid for
             self.lost.set()
-            return [Failed(failure.detail)] * len(orders)
+            return [Failed(error.detail if isinstance(error, Failure) else repr(error))] * len(orders)
 
     def now(self) -> int:
         """The ledger's time, in milliseconds since 1970."""

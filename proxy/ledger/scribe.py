@@ -51,8 +51,10 @@ class Scribe:
     async def post(self, orders: Sequence[Order]) -> list[Answer]:
         """Post orders in one transaction. One call at a time. Raises UNAVAILABLE where the process is gone."""
         body = self._encoder.encode(orders)
-        self._writer.write(LENGTH.pack(len(body)) + body)
         try:
+            if self._writer.is_closing():
+                raise ConnectionResetError
+            self._writer.write(LENGTH.pack(len(body)) + body)
             (length,) = LENGTH.unpack(await self._reader.readexactly(LENGTH.size))
             return self._decoder.decode(await self._reader.readexactly(length))
         except (asyncio.IncompleteReadError, ConnectionError) as error:

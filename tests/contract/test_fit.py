@@ -131,17 +131,17 @@ def test_a_size_near_a_listed_one_becomes_that_one_with_a_note() -> None:
 @pytest.mark.parametrize(
     ("width", "height", "near"),
     [
-        (1100, 1000, True),
-        (1000, 1100, True),
-        (1120, 1000, False),
-        (1000, 1120, False),
-        (1619, 1619, True),
-        (1620, 1620, False),
-        (648, 648, True),
-        (647, 647, False),
+        (1050, 1000, True),
+        (1000, 1050, True),
+        (1051, 1000, False),
+        (1000, 1051, False),
+        (1098, 1098, True),
+        (1099, 1099, False),
+        (955, 955, True),
+        (954, 954, False),
     ],
 )
-def test_near_is_a_tenth_in_shape_and_two_and_a_half_times_in_area(width: int, height: int, near: bool) -> None:
+def test_near_is_a_twentieth_in_shape_and_three_twentieths_in_area(width: int, height: int, near: bool) -> None:
     model = Model(name="m", sizes=Sizes(listed=("1024x1024",)))
     assert isinstance(fit(Generate(model="m", width=width, height=height), model), Fit) is near
 

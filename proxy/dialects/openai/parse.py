@@ -72,6 +72,10 @@ def _size(name: str, value: Any) -> tuple[int, int] | None:
     return width, height
 
 
+def _no_file(name: str, value: Any) -> None:
+    raise wrong_type(name, "a file", value)
+
+
 SHARED: Table = {
     "model": ("model", text(128)),
     "prompt": ("prompt", text(PROMPT_LIMIT)),
@@ -118,12 +122,12 @@ SHARED: Table = {
     "guidance_scale": ("guidance", number(0.0, 100.0)),
 }
 """Every field that is known, the name it has here, and how it is read."""
-EDIT: Table = {
-    **SHARED,
-    "input_fidelity": ("fidelity", choice({"low": Fidelity.LOW, "high": Fidelity.HIGH})),
-    "images": ("images", sequence),
-    "mask": ("mask", anything),
-}
+EDIT: Table = {**SHARED, "input_fidelity": ("fidelity", choice({"low": Fidelity.LOW, "high": Fidelity.HIGH}))}
+EDIT_JSON: Table = {**EDIT, "images": ("images", sequence), "mask": ("mask", anything)}
+_FILES: Table = {"image": ("image", _no_file), "mask": ("mask", _no_file)}
+"""What a form must carry as a file: a mask taken for an unknown text would cost a picture changed all over."""
+EDIT_FORM: Table = {**EDIT, **_FILES}
+VARIATION_FORM: Table = {**SHARED, **_FILES}
 
 
 class Echo(Struct, frozen=True):
@@ -160,12 +164,11 @@ def parse_edit(incoming: Incoming) -> Ask:
     """`POST /v1/images/edits`, as a form or as JSON."""
     if is_form(incoming.headers):
         form = read_form(incoming.headers, incoming.body)
-        known, unknown = read(_form_texts(form), EDIT)
+        known, unknown = read(_form_texts(form), EDIT_FORM)
         images, mask = _from_form(form)
-        known.pop("images", None)
-        known.pop("mask", None)
+        unknown += _unread(form, "image", "mask")
     else:
-        known, unknown = read(read_json(incoming.body), EDIT)
+        known, unknown = read(read_json(incoming.body), EDIT_JSON)
         images, mask = _from_json(known)
     required(known, "prompt", "prompt")
     answering = _answering(known, unknown, both=True)
@@ -185,8 +188,9 @@ def parse_variation(incoming: Incoming) -> Ask:
     if not is_form(incoming.headers):
         raise rejected("Variations are sent as multipart/form-data.", Code.NOT_JSON, None)
     form = read_form(incoming.headers, incoming.body)
-    known, unknown = read(_form_texts(form), SHARED)
+    known, unknown = read(_form_texts(form), VARIATION_FORM)
     images, _ = _from_form(form)
+    unknown += [*_unread(form, "image"), *[source.field for source in images[1:]]]
     answering = _answering(known, unknown)
     request = Edit(kind=EditKind.VARIATION, pictures=(), **known)
     return _ask(answering, request, lambda pictures: replace(request, pictures=(pictures[0],)), images[:1])
@@ -195,6 +199,11 @@ def parse_variation(incoming: Incoming) -> Ask:
 def _form_texts(form: Form) -> dict[str, str]:
     """The texts of a form. Some clients always write `n`, as 0 where it was not set."""
     return {name: value for name, value in form.texts.items() if (name, value) != ("n", "0")}
+
+
+def _unread(form: Form, *names: str) -> list[str]:
+    """Files under any other name."""
+    return [file.name for file in form.files if file.name.partition("[")[0] not in names]
 
 
 def _answering(known: dict[str, Any], unknown: Sequence[str], *, both: bool = False) -> _Answering:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Any
 
 import msgspec
@@ -191,7 +192,7 @@ def render_error(failure: Failure) -> Outgoing:
     if final:
         headers["x-should-retry"] = "false"
     elif failure.retry_after is not None:
-        headers["retry-after"] = str(max(1, min(60, round(failure.retry_after + 0.499))))
+        headers["retry-after"] = str(max(1, ceil(min(60.0, failure.retry_after))))
     return Outgoing(status=status, headers=headers, body=(msgspec.json.encode({"error": error}),))
 
 

@@ -24,6 +24,8 @@ def load(rows: Sequence[str | Mapping[str, Mapping[str, Any]]]) -> list[tuple[st
     """
     rules: list[tuple[str, Rule]] = []
     for row in rows:
+        if len(row) != 1 and not isinstance(row, str):
+            raise ValueError(f"a rule is a name, or one name with its settings, not {', '.join(row) or 'nothing'}")
         name, settings = (row, {}) if isinstance(row, str) else next(iter(row.items()))
         if name not in NAMES:
             raise ValueError(f"there is no rule {name!r}; there are {', '.join(sorted(NAMES))}")

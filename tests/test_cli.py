@@ -1,0 +1,172 @@
+"""The command line: scriptable, helpful, and clear about what went wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from proxy.cli import COMMANDS, main
+from proxy.ledger.engine import FILE, connect
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(*arguments: str, environ: dict[str, str] | None = None) -> Result:
+    return CliRunner().invoke(main, list(arguments), env=environ)
+
+
+def config() -> list[str]:
+    return ["--config", str(ROOT / "config.yaml")]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    told = run(command, "--help")
+    assert told.exit_code == 0
+    assert told.output.startswith("Usage: ")
+    assert len(told.output.splitlines()) > 3
+
+
+def test_help_begins_with_how_to_start() -> None:
+    assert "darkroom teams create acme --budget 100/month" in run("--help").output
+    assert run("--version").output.startswith("darkroom ")
+
+
+def test_a_team_and_a_key_are_made_and_the_key_alone_is_on_standard_output(tmp_path: Path) -> None:
+    data = ["--data", str(tmp_path)]
+    made = run("teams", "create", "acme", "--budget", "100/month", "--budget", "5/day", "--images", "500/day", *data)
+    assert made.exit_code == 0
+    assert made.stdout == ""
+    live = run("keys", "create", "--team", "acme", *data)
+    assert live.stdout.startswith("dk_live_")
+    assert live.stdout.count("\n") == 1
+    assert run("keys", "create", "--team", "acme", "--test", *data).stdout.startswith("dk_test_")
+    teams = json.loads(run("teams", "list", "--json", *data).stdout)
+    assert [limit["amount"] for limit in teams[0]["limits"]] == [500, 5_000_000, 100_000_000]
+    keys = json.loads(run("keys", "list", "--json", *data).stdout)
+    assert sorted(key["test"] for key in keys) == [False, True]
+    assert live.stdout.strip() not in json.dumps(keys)
+    assert live.stdout.strip().encode() not in (tmp_path / FILE).read_bytes()
+
+
+def test_a_key_is_ended_by_what_it_begins_with(tmp_path: Path) -> None:
+    data = ["--data", str(tmp_path)]
+    run("teams", "create", "acme", *data)
+    key = run("keys", "create", "--team", "acme", *data).stdout.strip()
+    assert run("keys", "revoke", key[:13], *data).exit_code == 0
+    assert "revoked" in run("keys", "list", *data).stdout
+    again = run("keys", "revoke", key[:13], *data)
+    assert again.exit_code == 1
+    assert "no working key" in again.stderr
+
+
+def test_limits_are_changed_and_replaced(tmp_path: Path) -> None:
+    data = ["--data", str(tmp_path)]
+    run("teams", "create", "acme", "--budget", "100/month", *data)
+    run("teams", "limit", "acme", "--requests", "60", "--in-flight", "4", *data)
+    assert "$100/month" in run("teams", "list", *data).stdout
+    run("teams", "limit", "acme", "--budget", "7.5/day", "--replace", *data)
+    assert run("teams", "list", *data).stdout.splitlines()[1] == "acme\t$7.5/day"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["teams", "create", "Acme Inc"], "is no team name"),
+        (["teams", "create", "acme", "--budget", "100"], "write USD and a window"),
+        (["teams", "create", "acme", "--budget", "1.1234567/day"], "write USD and a window"),
+        (["teams", "create", "acme", "--requests", "5/day"], "a window of minute"),
+        (["keys", "create", "--team", "nobody"], "darkroom teams create nobody"),
+        (["teams", "limit", "nobody", "--budget", "1/day"], "there is no team 'nobody'"),
+        (["usage", "--team", "nobody"], "there is no team 'nobody'"),
+        (["usage", "--since", "yesterday"], "write hours or days"),
+        (["holds", "release", "nothing"], "darkroom holds list"),
+        (["holds", "settle", "x", "much"], "is no amount"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(arguments: list[str], says: str, tmp_path: Path) -> None:
+    failed = run(*arguments, "--data", str(tmp_path))
+    assert failed.exit_code != 0
+    assert says in failed.output
+    assert "Traceback" not in failed.output
+
+
+def test_a_name_is_taken_once(tmp_path: Path) -> None:
+    data = ["--data", str(tmp_path)]
+    run("teams", "create", "acme", *data)
+    assert "there is a team 'acme' already" in run("teams", "create", "acme", *data).stderr
+
+
+def test_check_says_what_would_run_and_why_the_rest_would_not() -> None:
+    told = run("check", *config(), environ={"OPENAI_API_KEY": "", "BFL_API_KEY": "x"})
+    assert told.exit_code == 0
+    assert "openai/gpt-image-2\tout: OPENAI_API_KEY is not set\tyes" in told.stdout
+    assert "bfl/flux-pro-1.1\tready\tyes" in told.stdout
+    assert "configuration is fine" in told.stderr
+    as_json = json.loads(run("check", "--json", *config(), environ={"BFL_API_KEY": "x"}).stdout)
+    assert as_json["aliases"]["flux-1.1-pro"] == "flux-pro-1.1"
+
+
+def test_check_names_the_place_of_a_mistake(tmp_path: Path) -> None:
+    wrong = tmp_path / "config.yaml"
+    wrong.write_text("providers: {sandbox: {colour: red}}")
+    told = run("check", "--config", str(wrong))
+    assert told.exit_code == 1
+    assert "colour" in told.stderr
+    assert "$.providers" in told.stderr
+    assert "No such file" in run("check", "--config", str(tmp_path / "none.yaml")).stderr
+
+
+def test_an_estimate_needs_no_key() -> None:
+    asked = ["--model", "gpt-image-2", "--size", "1024x1024", "--quality", "high", "-n", "2"]
+    told = run("estimate", *asked, "--json", *config(), environ={"OPENAI_API_KEY": ""})
+    assert json.loads(told.stdout) == [{"offer": "openai/gpt-image-2", "usd": "0.4215", "unpriced": None}]
+    unknown = run("estimate", "--model", "gpt-image-2.6-flare", *config())
+    assert "has not said how many tokens" in unknown.stdout
+    assert run("estimate", "--model", "nobody", *config()).exit_code == 1
+    assert run("estimate", "--size", "large", *config()).exit_code == 2
+
+
+def test_a_plan_gives_a_reason_for_everything() -> None:
+    told = run("plan", "--model", "auto", "--json", *config(), environ={"OPENAI_API_KEY": "x"})
+    plan = json.loads(told.stdout)
+    assert [choice["offer"] for choice in plan["choices"]] == ["openai/gpt-image-2"]
+    nothing = run("plan", "--model", "gpt-image-2", *config(), environ={"OPENAI_API_KEY": ""})
+    assert nothing.exit_code == 1
+    assert "configured: is not available here: OPENAI_API_KEY is not set" in nothing.stdout
+
+
+def test_prices_are_shown_with_their_source_and_of_any_day() -> None:
+    today = run("prices", "--vendor", "bfl").stdout
+    assert "flux-pro-1.1\t$0.04 a picture" in today
+    assert "https://docs.bfl.ai" in today
+    assert "dall-e-3" not in run("prices", "--vendor", "openai").stdout
+    assert "dall-e-3\t$0.04 to $0.12 a picture" in run("prices", "--on", "2025-01-01").stdout
+
+
+def test_usage_adds_up(tmp_path: Path) -> None:
+    data = ["--data", str(tmp_path)]
+    run("teams", "create", "acme", "--budget", "1/month", *data)
+    told = json.loads(run("usage", "--json", *data).stdout)
+    assert told["total_usd"] == "0"
+    assert told["budgets"][0]["left"] == 1_000_000
+    assert "team:acme\tusd/month\t1\t0\t0\t1" in run("usage", *data).stdout
+
+
+def test_migrate_brings_an_empty_folder_to_this_version(tmp_path: Path) -> None:
+    assert "empty -> 0001" in run("migrate", "--data", str(tmp_path)).stdout
+    assert "0001 -> 0001" in run("migrate", "--data", str(tmp_path)).stdout
+
+
+def test_a_ledger_of_another_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    run("migrate", "--data", str(tmp_path))
+    engine = connect(tmp_path / FILE)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0000'")
+    engine.dispose()
+    refused = run("teams", "list", "--data", str(tmp_path))
+    assert refused.exit_code == 1
+    assert "darkroom migrate" in refused.stderr
