@@ -52,7 +52,10 @@ KEYS_S = 1.0
 SWEEP_S = 300.0
 GARBAGE = (10_000, 20, 50)
 """Collect less often than by default: what a request leaves is freed by its last reference, hardly by the collector."""
+SWITCH_S = 0.0002
+"""A worker thread gives the event loop its turn back after so long; by default after 5 ms, an answer's whole time."""
 DRAIN_S = 30
+"""Seconds that what is under way has to finish after SIGTERM; what needs longer leaves its ticket."""
 
 
 class InUseError(RuntimeError):
@@ -192,9 +195,7 @@ async def serve(config: Config, folder: Path, host: str, port: int) -> None:
             timeout_graceful_shutdown=DRAIN_S,
             backlog=2048,
         )
-        import sys
-
-        sys.setswitchinterval(0.0002)
+        sys.setswitchinterval(SWITCH_S)
         gc.collect()
         gc.set_threshold(*GARBAGE)
         gc.freeze()  # what is here now stays: looking through it again and again is a fifth of a request's time

@@ -103,8 +103,9 @@ def test_a_name_is_taken_once(tmp_path: Path) -> None:
 def test_check_says_what_would_run_and_why_the_rest_would_not() -> None:
     told = run("check", *config(), environ={"OPENAI_API_KEY": "", "BFL_API_KEY": "x"})
     assert told.exit_code == 0
-    assert "openai/gpt-image-2\tout: OPENAI_API_KEY is not set\tyes" in told.stdout
-    assert "bfl/flux-pro-1.1\tready\tyes" in told.stdout
+    assert "openai/gpt-image-2\tout: OPENAI_API_KEY is not set\t$0." in told.stdout
+    assert "bfl/flux-pro-1.1\tready\t$0.04" in told.stdout
+    assert "openai/gpt-image-2.6-flare\tout: OPENAI_API_KEY is not set\tunpriced: " in told.stdout
     assert "configuration is fine" in told.stderr
     as_json = json.loads(run("check", "--json", *config(), environ={"BFL_API_KEY": "x"}).stdout)
     assert as_json["aliases"]["flux-1.1-pro"] == "flux-pro-1.1"

@@ -13,13 +13,14 @@ import click
 
 from pricing import Book, Quote
 from pricing.kinds import PerImage, PerMegapixel, PerSecond, PerToken
-from providers.contract import Generate, Quality
+from providers.contract import Generate, Misfit, Quality, fit
 from providers.contract.model import parse_size
 from proxy.catalogue import Catalogue
 from proxy.cli import config_option, json_option, read_config, show_json, show_table, told_plainly
 from proxy.explain import explain_plan, usd
-from proxy.policy import Plan, Wish, World
+from proxy.policy import Offer, Plan, Wish, World
 from proxy.policy import plan as make_plan
+from proxy.policy.engine import quote_at
 from proxy.policy.rules import load as load_rules
 
 STALE = timedelta(days=90)
@@ -35,13 +36,16 @@ def check(config_path: Path | None, as_json: bool) -> None:
     book = Book.load()
     catalogue = Catalogue(config, book, os.environ)
     rules = load_rules(config.policy.rules)
-    stale = book.stale(datetime.now(UTC).date(), STALE)
+    day = datetime.now(UTC).date()
+    stale = book.stale(day, STALE)
     offers = [offer for listing in catalogue if not listing.alias for offer in listing.offers]
     aliases = [listing for listing in catalogue if listing.alias]
     if as_json:
         show_json(
             {
-                "offers": [{"offer": offer.name, "out": offer.out, "priced": bool(offer.prices)} for offer in offers],
+                "offers": [
+                    {"offer": offer.name, "out": offer.out, "a_picture": _typical(offer, day)} for offer in offers
+                ],
                 "aliases": {listing.name: listing.served_by for listing in aliases},
                 "rules": [name for name, _ in rules],
                 "stale_prices": [f"{vendor}/{model}" for vendor, model, _ in stale],
@@ -49,15 +53,23 @@ def check(config_path: Path | None, as_json: bool) -> None:
         )
         return
     rows = [
-        [offer.name, "ready" if offer.out is None else f"out: {offer.out}", "yes" if offer.prices else "no"]
-        for offer in offers
+        [offer.name, "ready" if offer.out is None else f"out: {offer.out}", _typical(offer, day)] for offer in offers
     ]
-    show_table("Offers", ["offer", "state", "priced"], rows)
+    show_table("Offers", ["offer", "state", "a picture"], rows)
     show_table("Other names", ["name", "served by"], [[each.name, each.served_by] for each in aliases])
     click.echo(f"policy: {', '.join(name for name, _ in rules)}", err=True)
     for vendor, model, price in stale:
         click.echo(f"price of {vendor}/{model} was last checked on {price.checked}", err=True)
     click.echo("configuration is fine", err=True)
+
+
+def _typical(offer: Offer, day: date) -> str:
+    """What a picture from words alone costs at most, with everything else left to the model."""
+    fitted = fit(Generate(model=offer.model.name), offer.model)
+    if isinstance(fitted, Misfit):
+        return "by request"
+    quoted = quote_at(offer, fitted.request.billable(), day)
+    return f"${usd(quoted.usd)}" if isinstance(quoted, Quote) else f"unpriced: {quoted.reason}"
 
 
 def _request_options(command: Any) -> Any:
