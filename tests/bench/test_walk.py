@@ -110,7 +110,8 @@ def test_memory_with_64_replies_of_2_mb_in_flight(bench: Bench) -> None:
 
 def _show(name: str, rounds: list[Round]) -> None:
     def median(field: str) -> float:
-        return statistics.median(getattr(each, field) for each in rounds)
+        values: list[float] = [getattr(each, field) for each in rounds]
+        return statistics.median(values)
 
     print(
         f"  {name:<13}{median('per_second'):>7.0f}/s  {median('cpu_us'):>6.0f} µs CPU each  "
@@ -139,8 +140,11 @@ def _family(pid: int) -> list[psutil.Process]:
 
 def _cpu(pid: int) -> float:
     """Seconds of CPU that a process and its children have used."""
-    times = [each.cpu_times() for each in _family(pid)]
-    return sum([each.user + each.system for each in times])
+    seconds = 0.0
+    for each in _family(pid):
+        used = each.cpu_times()
+        seconds += used.user + used.system
+    return seconds
 
 
 def _peaks(pid: int) -> list[float]:
