@@ -36,6 +36,8 @@ from providers.contract import (
 
 WAITING = frozenset({"Pending", "Queued", "Processing", "Reasoning", "Generating"})
 REFUSED = frozenset({"Request Moderated", "Content Moderated"})
+MOST_CREDITS = 1_000_000
+"""More for one picture is a mistake of the vendor's."""
 
 
 class _Task(Struct):
@@ -68,7 +70,7 @@ def run(request: ImageRequest, model: Model, account: Account) -> Conversation:
     call = Call(method="POST", url=f"{account.base}/v1/{model.name}", json=_body(request, model), pays=True)
     reply: Reply = yield call
     task = reply.read(_Task)
-    ticket = msgspec.json.encode(_Known(id=task.id, url=task.polling_url, credits=task.cost)).decode()
+    ticket = msgspec.json.encode(_Known(id=task.id, url=task.polling_url, credits=_stated(task.cost))).decode()
     yield Ticket(ticket)
     return (yield from resume(ticket, account))
 
@@ -95,6 +97,11 @@ def resume(ticket: str, account: Account) -> Conversation:
     raise AssertionError  # pragma: no cover
 
 
+def _stated(cost: Decimal | None) -> Decimal | None:
+    """A cost that can be settled; the picture is paid for, whatever else the vendor says."""
+    return cost if cost is not None and cost.is_finite() and 0 <= cost <= MOST_CREDITS else None
+
+
 def _pause(tries: int) -> float:
     """Seconds before a poll: half a second at first, a third longer each time, four at most."""
     return min(0.5 * 1.33**tries, 4.0)
@@ -112,7 +119,7 @@ def _body(request: ImageRequest, model: Model) -> dict[str, Any]:
     mask = request.mask if isinstance(request, Edit) else None
     if mask is not None:
         return body | {"image": _text(request.images[0]), "mask": _text(mask.image)}
-    first, further = INPUTS[model.name]
+    first, further = INPUTS.get(model.name, NEWER)
     for place, image in enumerate(request.images, 1):
         body[first if place == 1 else further.format(place)] = _text(image)
     return body
@@ -145,13 +152,11 @@ def explain(reply: Reply, failure: Failure) -> Failure:
 INPUTS = {
     "flux-pro-1.1": ("image_prompt", ""),
     "flux-dev": ("image_prompt", ""),
-    "flux-2-pro": ("input_image", "input_image_{}"),
-    "flux-2-max": ("input_image", "input_image_{}"),
-    "flux-kontext-pro": ("input_image", "input_image_{}"),
-    "flux-kontext-max": ("input_image", "input_image_{}"),
     "flux-pro-1.0-fill": ("image", ""),
 }
 """What a model calls the first picture sent along, and the further ones."""
+NEWER = ("input_image", "input_image_{}")
+"""So does every model since, those the operator adds among them."""
 
 _FORMATS = (Format.PNG, Format.JPEG, Format.WEBP)
 _FLUX_1 = Sizes(step=32, min_side=256, max_side=1440)
@@ -179,7 +184,7 @@ PROVIDER = Provider(
     base="https://api.bfl.ai",
     realm="bfl.ai",
     key_from="BFL_API_KEY",
-    sign=lambda account: {"x-key": account.key.reveal()},
+    sign=lambda account: {"x-key": account.key.reveal()} if account.key else {},
     explain=explain,
     models=(
         _flux("flux-pro-1.1", _FLUX_1, {"generate", "generate.reference"}, inputs=1),

@@ -6,10 +6,10 @@ https://developers.openai.com/api/reference/resources/images
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from pricing import Usage
 from providers.contract import (
@@ -64,6 +64,9 @@ NAMES = {
 """Our field, the wire's. A model is only ever asked for what it honours, so that nothing unknown is sent."""
 
 
+_Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+
+
 class _Datum(Struct):
     b64_json: Raw = Raw(b"null")
     url: str | None = None
@@ -71,20 +74,20 @@ class _Datum(Struct):
 
 
 class _Details(Struct):
-    text_tokens: int | None = None
-    image_tokens: int | None = None
+    text_tokens: _Count | None = None
+    image_tokens: _Count | None = None
 
 
 class _Usage(Struct):
-    input_tokens: int = 0
-    output_tokens: int = 0
+    input_tokens: _Count = 0
+    output_tokens: _Count = 0
     input_tokens_details: _Details | None = None
     output_tokens_details: _Details | None = None
 
 
 class _Answer(Struct):
     data: list[_Datum]
-    usage: _Usage | None = None
+    usage: Raw = Raw(b"null")
     quality: str | None = None
     background: str | None = None
 
@@ -104,7 +107,7 @@ class _Streamed(Struct):
     type: str = ""
     b64_json: Raw = Raw(b"null")
     partial_image_index: int = 0
-    usage: _Usage | None = None
+    usage: Raw = Raw(b"null")
     quality: str | None = None
     background: str | None = None
     error: _Problem | None = None
@@ -240,9 +243,9 @@ def _file(name: str, stem: str, image: Image) -> Part:
 
 
 def _picture(datum: _Datum) -> Generator[Step, Any, Image]:
-    if bytes(datum.b64_json) != b"null":
+    if memoryview(datum.b64_json).nbytes > len(b"null"):  # some send the other one of the two as an empty text
         return _decoded(datum.b64_json)
-    if datum.url is None:
+    if not datum.url:
         raise Failure(Fault.MALFORMED, "the vendor sent neither a picture nor a link to one")
     if datum.url.startswith("data:"):
         return _from_text(datum.url.encode())
@@ -269,8 +272,12 @@ def _from_text(text: bytes) -> Image:
         raise Failure(Fault.MALFORMED, f"the vendor sent something else than a picture: {error}") from error
 
 
-def _used(usage: _Usage | None, request: ImageRequest, pictures: int) -> Usage:
+def _used(said: Raw, request: ImageRequest, pictures: int) -> Usage:
     """Tokens by kind. Where the vendor does not split them, all that was read counts as the dearer kind."""
+    try:
+        usage = msgspec.json.decode(said, type=_Usage | None)
+    except msgspec.DecodeError:  # the pictures are here and paid for, whatever the meter says
+        usage = None
     if usage is None or not usage.input_tokens + usage.output_tokens:
         return Usage(images=pictures)
     read = usage.input_tokens_details or _Details()
@@ -329,8 +336,9 @@ def _blame(problem: _Problem, failure: Failure) -> Failure:
     fault = FAULTS.get(str(problem.code)) or FAULTS.get(str(problem.type)) or failure.fault
     shown = fault in (Fault.REJECTED, Fault.MODERATED) or not problem.message
     detail = problem.message if shown and problem.message else failure.detail
-    if not shown:  # the vendor's words about our account are for the operator; a message may echo the key
-        detail = f"{failure.detail} ({problem.code or problem.type})"
+    word = problem.code or problem.type
+    if not shown and word:  # the vendor's words about our account are for the operator; a message may echo the key
+        detail = f"{failure.detail} ({word})"
     field = FIELDS.get(problem.param, problem.param) if problem.param else failure.field
     return Failure(fault, detail, code=failure.code, field=field, retry_after=failure.retry_after)
 

@@ -58,6 +58,8 @@ DETAILS = {
 def run(request: ImageRequest, model: Model, account: Account) -> Conversation:
     """Do as the name or the prompt says, then draw."""
     script = _script(request, model, account.options)
+    if script is not None and script not in SCRIPTS:
+        raise Failure(Fault.UNAVAILABLE, f"the sandbox has no fault {script!r}")
     if script is not None and script != SLOW:
         fault = Fault(script)
         raise Failure(fault, DETAILS[fault], retry_after=1.0 if fault is Fault.THROTTLED else None)

@@ -7,6 +7,7 @@ is looked at.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ Reader = Callable[[str, Any], Any]
 Table = Mapping[str, tuple[str, Reader]]
 
 N = TypeVar("N", int, float)
+WHOLE = re.compile(r"-?\d{1,100}(?:\.0{1,100})?")
 KINDS: Mapping[type, str] = {
     bool: "a boolean",
     int: "an integer",
@@ -65,9 +67,9 @@ def integer(lowest: int, highest: int) -> Reader:
     """A whole number, however written, within its bounds."""
 
     def reader(name: str, value: Any) -> int:
-        if (isinstance(value, str) and len(value) < 100 and value.strip().removeprefix("-").isdecimal()) or (
-            isinstance(value, float) and value.is_integer()
-        ):
+        if isinstance(value, str) and WHOLE.fullmatch(value.strip()):
+            value = int(value.partition(".")[0])
+        elif isinstance(value, float) and value.is_integer():
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
             raise wrong_type(name, "an integer", value)

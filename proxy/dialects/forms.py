@@ -53,7 +53,7 @@ def read_form(headers: Mapping[str, str], body: bytes) -> Form:
     texts: dict[str, str] = {}
     files: list[File] = []
     try:
-        with PushMultipartParser(boundary, content_length=len(body), max_segment_count=PARTS) as parser:
+        with PushMultipartParser(boundary, max_segment_count=PARTS) as parser:
             segment: MultipartSegment | None = None
             pieces: list[bytes] = []
             for event in parser.parse(body):
@@ -61,7 +61,8 @@ def read_form(headers: Mapping[str, str], body: bytes) -> Form:
                     segment, pieces = event, []
                 elif event:
                     pieces.append(bytes(event))
-                elif segment is not None:
+                else:
+                    assert segment is not None
                     _keep(segment, pieces, texts, files)
     except MultipartError as error:
         raise _broken(str(error.args[0])) from error
@@ -69,7 +70,7 @@ def read_form(headers: Mapping[str, str], body: bytes) -> Form:
 
 
 def _keep(segment: MultipartSegment, pieces: list[bytes], texts: dict[str, str], files: list[File]) -> None:
-    body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    body = b"".join(pieces)
     if segment.filename is not None:
         mime = segment.content_type or "application/octet-stream"
         files.append(File(name=segment.name, filename=segment.filename, mime=mime, body=body))

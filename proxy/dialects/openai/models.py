@@ -21,7 +21,7 @@ CREATED = 1_735_689_600
 def list_models(incoming: Incoming, cards: Sequence[Card]) -> Outgoing:
     """Every model that could be asked for."""
     kind = incoming.query.get("type")
-    shown = [_model(card) for card in cards if card.model.shows] if kind is None or kind in TYPES else []
+    shown = [_model(card) for card in cards if card.model.shows] if not kind or kind in TYPES else []
     return Outgoing(headers=JSON, body=(msgspec.json.encode({"object": "list", "data": shown}),))
 
 

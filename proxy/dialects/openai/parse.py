@@ -55,6 +55,8 @@ IMAGES_MOST = 16
 IMAGE_BYTES = 50_000_000
 DATA_URL_MOST = 20_971_520
 SIDE_MOST = 16_384
+UNKNOWN_MOST = 20
+"""Fields that are not known and are named in notes; of more, their number is."""
 IN_BASE64 = ("gpt-image-", "chatgpt-image-")
 """Models that answer with the picture itself where nothing is said; every other name answers with a link."""
 
@@ -124,6 +126,8 @@ SHARED: Table = {
 """Every field that is known, the name it has here, and how it is read."""
 EDIT: Table = {**SHARED, "input_fidelity": ("fidelity", choice({"low": Fidelity.LOW, "high": Fidelity.HIGH}))}
 EDIT_JSON: Table = {**EDIT, "images": ("images", sequence), "mask": ("mask", anything)}
+SVG: Table = {"svg.model": ("vector_model", text(128)), "svg.reasoning": ("reasoning", mapping)}
+REASONING: Table = {"svg.reasoning.effort": ("vector_effort", text(32))}
 _FILES: Table = {"image": ("image", _no_file), "mask": ("mask", _no_file)}
 """What a form must carry as a file: a mask taken for an unknown text would cost a picture changed all over."""
 EDIT_FORM: Table = {**EDIT, **_FILES}
@@ -198,7 +202,10 @@ def parse_variation(incoming: Incoming) -> Ask:
 
 def _form_texts(form: Form) -> dict[str, str]:
     """The texts of a form. Some clients always write `n`, as 0 where it was not set."""
-    return {name: value for name, value in form.texts.items() if (name, value) != ("n", "0")}
+    texts = {name: value for name, value in form.texts.items() if (name, value) != ("n", "0")}
+    for name in [name for name in texts if name.startswith(("image[", "mask["))]:
+        texts[name.partition("[")[0]] = texts.pop(name)
+    return texts
 
 
 def _unread(form: Form, *names: str) -> list[str]:
@@ -222,7 +229,7 @@ def _answering(known: dict[str, Any], unknown: Sequence[str], *, both: bool = Fa
     if "size" in known:
         known["width"], known["height"] = known.pop("size")
     if "svg" in known:
-        _vector(known)
+        unknown = [*unknown, *_vector(known)]
     if "compression" in known or "background" in known:
         _check_encoding(known)
     tokens = model.startswith(IN_BASE64)
@@ -236,16 +243,16 @@ def _answering(known: dict[str, Any], unknown: Sequence[str], *, both: bool = Fa
     )
 
 
-def _vector(known: dict[str, Any]) -> None:
-    svg = known.pop("svg")
-    reasoning = svg.get("reasoning")
-    told = {
-        "vector_model": svg.get("model"),
-        "vector_effort": reasoning.get("effort") if isinstance(reasoning, Mapping) else None,
-    }
-    for name, value in told.items():
-        if value is not None:
-            known[name] = text(128)(f"svg.{name.removeprefix('vector_')}", value)
+def _vector(known: dict[str, Any]) -> list[str]:
+    """Take `svg` apart; the names in it that are not known."""
+    told, unknown = read(_within("svg", known.pop("svg")), SVG)
+    effort, unknown_too = read(_within("svg.reasoning", told.pop("reasoning", {})), REASONING)
+    known.update(told, **effort)
+    return unknown + unknown_too
+
+
+def _within(path: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{path}.{name}": value for name, value in values.items()}
 
 
 def _check_encoding(known: dict[str, Any]) -> None:
@@ -272,6 +279,8 @@ def _from_form(form: Form) -> tuple[list[Source], Source | None]:
         field = "image" if len(images) == 1 else f"image[{place}]"
         sources.append(_sized(Source(field=field, body=file.body)))
     masks = form.files_named("mask")
+    if len(masks) > 1:
+        raise rejected("At most one mask can be sent.", Code.INVALID, "mask")
     return sources, _sized(Source(field="mask", body=masks[0].body)) if masks else None
 
 
@@ -327,7 +336,7 @@ def _ask(
         links=answering.links,
         base64=answering.base64,
         streams=answering.streams,
-        notes=tuple([Note(name, "is not known here and was ignored", lossy=False) for name in answering.unknown]),
+        notes=tuple(_notes(answering.unknown)),
         echo=Echo(
             tokens=answering.tokens,
             quality=str(request.quality or "auto"),
@@ -335,3 +344,11 @@ def _ask(
             safety_identifier=answering.safety_identifier,
         ),
     )
+
+
+def _notes(unknown: Sequence[str]) -> list[Note]:
+    notes = [Note(name[:64], "is not known here and was ignored", lossy=False) for name in unknown[:UNKNOWN_MOST]]
+    if len(unknown) > UNKNOWN_MOST:
+        more = len(unknown) - UNKNOWN_MOST
+        notes.append(Note("body", f"{more} more fields are not known here and were ignored", lossy=False))
+    return notes

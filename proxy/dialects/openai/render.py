@@ -46,9 +46,7 @@ def _datum(ask: Ask, shown: Shown) -> list[Buffer]:
 
 def _settings(ask: Ask, served: Served) -> dict[str, Any]:
     """What was chosen, and the tokens it took: only under the names whose answers have always had them."""
-    told: dict[str, Any] = {}
-    if ask.echo.safety_identifier:
-        told["safety_identifier"] = ask.echo.safety_identifier
+    told = _echoed(ask)
     usage = _usage(served.usage)
     if not (ask.echo.tokens or usage) or not served.pictures:
         return told
@@ -60,6 +58,10 @@ def _settings(ask: Ask, served: Served) -> dict[str, Any]:
     if usage:
         told["usage"] = usage
     return told
+
+
+def _echoed(ask: Ask) -> dict[str, Any]:
+    return {"safety_identifier": ask.echo.safety_identifier} if ask.echo.safety_identifier else {}
 
 
 def _measured(image: Image) -> dict[str, Any]:
@@ -93,6 +95,7 @@ def _streaming(kind: str) -> Streaming:
             "quality": served.quality or ask.echo.quality,
             "background": served.background or ask.echo.background,
             "usage": NOTHING,
+            **_echoed(ask),
         }
         pieces: list[Buffer] = []
         for place, shown in enumerate(served.pictures, 1):
@@ -174,22 +177,27 @@ PARAMS = {
     "compression": "output_compression",
     "fidelity": "input_fidelity",
     "negative": "negative_prompt",
+    "max_cost": "x-darkroom-max-cost",
     "frames": "frame_count",
     "frame_ms": "frame_duration_ms",
     "previews": "partial_images",
+    "steps": "num_inference_steps",
+    "guidance": "guidance_scale",
+    "vector_model": "svg.model",
+    "vector_effort": "svg.reasoning.effort",
 }
 """Our field, OpenAI's parameter, where they differ."""
 
 FINAL = frozenset({Fault.REJECTED, Fault.MODERATED, Fault.AMBIGUOUS})
 """What a client's own retry would not mend, or would pay for twice."""
+FINAL_CODES = frozenset({"insufficient_quota", "invalid_api_key"})
 
 
 def render_error(failure: Failure) -> Outgoing:
     """The envelope with all its four keys, and the headers clients decide by."""
     status, error = _error(failure)
     headers = dict(JSON)
-    final = failure.fault in FINAL or failure.code in (Code.BUDGET, Code.UNAUTHENTICATED)
-    if final:
+    if failure.fault in FINAL or error["code"] in FINAL_CODES:
         headers["x-should-retry"] = "false"
     elif failure.retry_after is not None:
         headers["retry-after"] = str(max(1, ceil(min(60.0, failure.retry_after))))

@@ -13,8 +13,8 @@ import msgspec
 from proxy.policy.engine import Rule
 
 NAMES = frozenset(module.name for module in iter_modules(__path__))
-REQUIRED = ("configured", "capable", "allowed", "priced")
-"""Without these a plan could hold an offer that cannot be asked, must not be, or cannot be paid for."""
+REQUIRED = ("configured", "capable", "allowed", "priced", "within_ceiling")
+"""Without these a plan could hold an offer that cannot be asked, must not be, or costs what nobody knows or wants."""
 
 
 def load(rows: Sequence[str | Mapping[str, Mapping[str, Any]]]) -> list[tuple[str, Rule]]:
@@ -38,6 +38,8 @@ def load(rows: Sequence[str | Mapping[str, Mapping[str, Any]]]) -> list[tuple[st
                 raise ValueError(f"rule {name}: {error}") from error
         elif settings:
             raise ValueError(f"rule {name} has no settings")
+        if name in {known for known, _ in rules}:
+            raise ValueError(f"rule {name} stands there twice: it would count twice")
         rules.append((name, rule))
     missing = [name for name in REQUIRED if name not in {name for name, _ in rules}]
     if missing:

@@ -15,6 +15,11 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
     worth: Decimal = Decimal("0.01")
     """USD a picture."""
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be put in order."""
+        if not self.worth.is_finite():
+            raise ValueError(f"worth is an amount in USD, not {self.worth}")
+
 
 def rule(candidate: Candidate, wish: Wish, world: World, options: Options) -> Drop | Score:
     """Score an offer of this machine."""

@@ -1,0 +1,78 @@
+"""Offers, wishes and the world, each well by default: a test says only what it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from pricing import Price
+from pricing.kinds import PerImage, Row
+from providers.contract import Generate, Model, Sizes, fit
+from providers.contract.fit import Misfit
+from proxy.policy import Candidate, Drop, Offer, Plan, Rule, Score, Wish, World, plan
+from proxy.policy.engine import quote_at
+from proxy.policy.rules import load
+
+DAY = date(2026, 6, 1)
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+MODEL = Model(name="photo", sizes=Sizes(listed=("1024x1024",)))
+RULES = load(["configured", "capable", "allowed", "priced", "within_ceiling", "healthy", "prefer_local", "cheapest"])
+
+
+def price(usd: str, since: date = DAY, until: date | None = None) -> Price:
+    """So much a picture."""
+    per = PerImage(rows=(Row(price=Decimal(usd)),))
+    return Price(models=("photo",), per=per, since=since, until=until, checked=DAY, source="the price list")
+
+
+def offer(provider: str = "a", usd: str | None = "0.04", **fields: Any) -> Offer:
+    """The photo model at a provider, for so much a picture; None where the book has no price."""
+    prices = () if usd is None else (price(usd),)
+    return Offer(**{"name": f"{provider}/photo", "provider": provider, "model": MODEL, "prices": prices, **fields})
+
+
+def wish(**fields: Any) -> Wish:
+    """A square photo, by a caller who may everything."""
+    return Wish(**{"request": Generate(model="photo", prompt="A boat", width=1024, height=1024), **fields})
+
+
+def world(**health: Any) -> World:
+    """The day; `a=Standing(...)` for the health of what provider `a` offers."""
+    return World(now=NOW, health={f"{provider}/photo": standing for provider, standing in health.items()})
+
+
+def candidate(of: Offer, wanted: Wish | None = None, on: date = DAY) -> Candidate:
+    """What the engine shows the rules of an offer."""
+    wanted = wanted or wish()
+    fitted = fit(wanted.request, of.model, any_area=wanted.any_area)
+    assert not isinstance(fitted, Misfit), "ask the engine for those"
+    billable = fitted.request.billable()
+    return Candidate(of, fitted, quote_at(of, billable, on), billable)
+
+
+def planned(
+    offers: Sequence[Offer],
+    wanted: Wish | None = None,
+    seen: World | None = None,
+    rules: Sequence[tuple[str, Rule]] = RULES,
+) -> Plan:
+    """The plan for some offers."""
+    return plan(rules, wanted or wish(), offers, seen or world())
+
+
+def order(made: Plan) -> list[str]:
+    """Providers in the order they are tried."""
+    return [choice.offer.provider for choice in made.choices]
+
+
+def dropped(made: Plan) -> dict[str, tuple[str, Drop]]:
+    """By provider, the rule that left its offer out, and how."""
+    return {out.candidate.offer.provider: (out.rule, out.drop) for out in made.out}
+
+
+def alone(name: str, of: Offer, wanted: Wish | None = None, seen: World | None = None) -> Drop | Score:
+    """What one rule says of one offer."""
+    [rule] = [rule for known, rule in RULES if known == name]
+    return rule(candidate(of, wanted), wanted or wish(), seen or world())

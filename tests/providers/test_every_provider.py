@@ -1,0 +1,378 @@
+"""What holds for every provider. It walks the folder `providers/`, so that a new file is tested by existing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from msgspec.structs import replace
+from PIL import Image as Pillow
+
+import providers
+from providers import sandbox
+from providers.contract import (
+    Background,
+    Call,
+    Control,
+    ControlKind,
+    Edit,
+    EditKind,
+    Fault,
+    Fidelity,
+    Fit,
+    Generate,
+    Image,
+    ImageRequest,
+    Mask,
+    Model,
+    Moderation,
+    Polarity,
+    Preview,
+    Provider,
+    Render,
+    Result,
+    Step,
+    Ticket,
+    Upscale,
+    UpscaleKind,
+    fit,
+)
+from providers.contract.fit import OPTIONS
+from providers.contract.model import parse_size
+from proxy.transport.driver import at_home
+from tests.pictures import png
+from tests.providers.recording import (
+    FOLDER,
+    KEY,
+    Recording,
+    account,
+    hold,
+    picture,
+    recordings,
+    told,
+    waiting,
+    with_mask_turned,
+)
+
+NAMES = sorted(providers.NAMES)
+RECORDINGS = {name: recordings(name) for name in NAMES}
+ALL = [recording for name in NAMES for recording in RECORDINGS[name]]
+MODELS = [(name, model) for name in NAMES for model in providers.load(name).models]
+DECLARED = [(each.vendor, each.declares) for each in ALL if each.declares is not None]
+"""Models a recording declares, as a row of config.yaml would."""
+UNASKED = {f"sandbox/{fault}" for fault in Fault}
+"""Models that fail before anything is asked of anybody."""
+TASKS = [
+    pytest.param(name, model, operation, id=f"{name}/{model.name} {operation}")
+    for name, model in dict.fromkeys([*MODELS, *DECLARED])
+    for operation in sorted(model.operations)
+    if model.name not in UNASKED
+]
+
+VALUES: dict[str, tuple[Any, Any]] = {
+    "negative": ("people", "cars"),
+    "seed": (0, 1),
+    "style": ("vivid", "natural"),
+    "steps": (20, 21),
+    "guidance": (2.0, 3.0),
+    "background": (Background.OPAQUE, Background.TRANSPARENT),
+    "compression": (0, 90),
+    "moderation": (None, Moderation.LOW),
+    "complexity": ("low", "high"),
+    "frames": (2, 3),
+    "frame_ms": (100, 200),
+    "vector_model": ("v3", "v4"),
+    "vector_effort": ("low", "high"),
+    "user": ("u-1", "u-2"),
+    "fidelity": (Fidelity.LOW, Fidelity.HIGH),
+    "strength": (0.25, 0.75),
+}
+"""Two values of every field a model may or may not take."""
+
+each_provider = pytest.mark.parametrize("name", NAMES)
+each_task = pytest.mark.parametrize(("name", "model", "operation"), TASKS)
+
+
+def request_for(model: Model, operation: str, **fields: Any) -> ImageRequest:
+    """A plain request of a kind."""
+    does, _, kind = operation.partition(".")
+    common: dict[str, Any] = {"model": model.name, "prompt": "a red boat", **fields}
+    one = Image(png(64, 48))
+    if does == "edit":
+        mask = Mask(Image(picture("white+black-64x48.png")), Polarity.WHITE) if kind == "inpaint" else None
+        return Edit(**{"kind": EditKind(kind), "pictures": (one,), "mask": mask, **common})
+    if does == "upscale":
+        return Upscale(kind=UpscaleKind(kind), picture=one, **common)
+    if does == "control":
+        return Control(kind=ControlKind(kind), picture=one, **common)
+    return Generate(references=(one,) if kind else (), **common)
+
+
+def opening(name: str, model: Model, request: ImageRequest) -> Step:
+    """What is asked for first, for a request that fits the model just as it is."""
+    fitted = fit(request, model)
+    assert isinstance(fitted, Fit), fitted
+    assert not fitted.notes
+    provider = providers.load(name)
+    return next(provider.run(with_mask_turned(fitted.request, model), model, account(provider)))
+
+
+def ending(name: str, model: Model, request: ImageRequest) -> Result:
+    """What a request comes to where the vendor answers as recorded first."""
+    provider = providers.load(name)
+    conversation = provider.run(request, model, account(provider))
+    recorded = next(each for each in RECORDINGS[name] if each.gives is not None)
+    return through(conversation, [row.answer() for row in recorded.steps])
+
+
+def through(conversation: Any, answers: list[Any]) -> Result:
+    """Hold a conversation to its end, whatever it asks."""
+    next(conversation)
+    for answer in answers:
+        try:
+            conversation.send(answer)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+    raise AssertionError("the conversation goes on")
+
+
+def carried(step: Step) -> list[Image]:
+    """The pictures a step takes along."""
+    if isinstance(step, Render):
+        return list(step.request.images)
+    assert isinstance(step, Call)
+    found = [Image(part.value) for part in step.form if isinstance(part.value, bytes)]
+    for value in (step.json or {}).values():
+        try:
+            found.append(Image.from_base64(str(value).encode()))
+        except ValueError:
+            continue
+    return found
+
+
+# The folder.
+
+
+def test_every_file_of_the_folder_is_a_provider() -> None:
+    files = {path.stem for path in Path(providers.__path__[0]).glob("*.py")} - {"__init__"}
+    assert files == providers.NAMES
+    assert all(isinstance(providers.load(name), Provider) for name in files)
+
+
+@pytest.mark.parametrize("name", ["contract", "nobody", "../openai", ""])
+def test_there_is_no_provider_without_its_file(name: str) -> None:
+    with pytest.raises(KeyError):
+        providers.load(name)
+
+
+def test_only_what_is_configured_is_imported() -> None:
+    code = (
+        "import sys, providers; providers.load('local'); print(*[m for m in sys.modules if m.startswith('providers.')])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    imported = {name.split(".")[1] for name in ran.stdout.split()}
+    assert imported == {"contract", "local"}
+
+
+@each_provider
+def test_a_provider_has_a_recording_that_succeeds_and_no_two_of_a_name(name: str) -> None:
+    titles = [recording.title for recording in RECORDINGS[name]]
+    assert len(set(titles)) == len(titles)
+    assert any(recording.gives is not None for recording in RECORDINGS[name])
+
+
+def test_no_recording_is_without_a_provider() -> None:
+    assert {path.name for path in FOLDER.iterdir()} <= providers.NAMES
+
+
+# What is declared.
+
+
+@each_provider
+def test_a_provider_says_where_it_is_and_where_its_key_comes_from(name: str) -> None:
+    provider = providers.load(name)
+    assert provider.title
+    if provider.here:
+        assert (provider.base, provider.realm, provider.key_from, provider.resume) == ("", "", "", None)
+        return
+    home = urlsplit(provider.base)
+    assert home.scheme == "https"
+    assert home.hostname
+    assert not provider.base.endswith("/")
+    assert provider.key_from
+    if provider.realm:
+        assert f".{home.hostname}".endswith(f".{provider.realm}")
+
+
+@each_provider
+def test_a_key_is_put_into_the_headers_and_no_key_makes_none(name: str) -> None:
+    provider = providers.load(name)
+    assert sum(KEY in value for value in provider.sign(account(provider)).values()) == 1
+    assert provider.sign(account(provider, key="")) == {}
+
+
+@pytest.mark.parametrize(("name", "model"), MODELS, ids=[f"{name}/{model.name}" for name, model in MODELS])
+def test_a_model_is_declared_sound(name: str, model: Model) -> None:
+    provider, sizes = providers.load(name), model.sizes
+    assert [each.name for each in provider.models].count(model.name) == 1
+    assert model.operations <= sandbox.OPERATIONS
+    assert model.honours <= set(OPTIONS)
+    assert sizes.follows_input or all(sizes.draws(*parse_size(size)) for size in (sizes.default, *sizes.auto))
+    assert list(model.qualities) == sorted(set(model.qualities), key=lambda quality: quality.rank)
+    assert len(set(model.formats)) == len(model.formats) > 0
+    assert model.at_once > 0
+    assert model.inputs > 0 or model.operations == {"generate"}
+    assert provider.resume is not None or not model.asynchronous
+
+
+# What is asked of the vendor.
+
+
+@each_task
+def test_whatever_a_model_takes_is_sent_or_said(name: str, model: Model, operation: str) -> None:
+    plain = request_for(model, operation)
+    for field in sorted(model.honours & set(plain.__struct_fields__)):
+        if field == "strength" and not plain.images:
+            continue
+        told_apart = []
+        for encoding in (None, *model.formats):  # some are for an animation or a drawing alone
+            one, other = (replace(plain, format=encoding, **{field: value}) for value in VALUES[field])
+            told_apart.append(told(opening(name, model, one)) != told(opening(name, model, other)))
+        said = {note.field for note in ending(name, model, replace(plain, **{field: VALUES[field][1]})).notes}
+        assert any(told_apart) or field in said, field
+
+
+def wishes(model: Model) -> Iterator[list[dict[str, Any]]]:
+    """What a model can be asked besides, each as ways to ask that a vendor must tell apart."""
+    yield [{"prompt": "a red boat"}, {"prompt": "a blue boat"}]
+    yield [{"quality": quality} for quality in model.qualities]
+    yield [{"format": encoding} for encoding in model.formats]
+    yield [{"n": n} for n in range(1, min(model.at_once, 3) + 1)]
+    yield [{"previews": previews} for previews in range(model.previews + 1)]
+    if not model.sizes.follows_input:
+        width, height = parse_size(model.sizes.default)
+        sizes = {(width, height), (width + model.sizes.step, height), (width, height + model.sizes.step)}
+        sizes |= {parse_size(size) for size in model.sizes.listed}
+        yield [{"width": width, "height": height} for width, height in sorted(sizes)]
+
+
+@each_task
+def test_a_vendor_can_tell_apart_whatever_a_model_can_be_asked(name: str, model: Model, operation: str) -> None:
+    for ways in wishes(model):
+        steps = [told(opening(name, model, request_for(model, operation, **fields))) for fields in ways]
+        assert all(steps.count(step) == 1 for step in steps) or len(ways) == 1, ways
+
+
+@each_task
+def test_every_picture_sent_along_reaches_the_vendor_as_it_came(name: str, model: Model, operation: str) -> None:
+    request = request_for(model, operation)
+    several = tuple(Image(png(64 + place, 48)) for place in range(model.inputs))
+    if isinstance(request, Edit) and request.mask is None:
+        request = replace(request, pictures=several)
+    elif isinstance(request, Generate) and request.references:
+        request = replace(request, references=several)
+    sent = [image.body for image in carried(opening(name, model, request))]
+    pictures = request.images if getattr(request, "mask", None) is None else request.images[:-1]
+    assert sent[: len(pictures)] == [image.body for image in pictures]
+    assert len(sent) == len(request.images)
+
+
+@pytest.mark.parametrize("polarity", Polarity)
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [pytest.param(*task.values[:2], id=str(task.id)) for task in TASKS if task.values[2] == "edit.inpaint"],
+)
+def test_a_mask_reaches_the_vendor_in_the_polarity_it_wants(name: str, model: Model, polarity: Polarity) -> None:
+    stripes = {Polarity.WHITE: "white+black", Polarity.BLACK: "black+white", Polarity.TRANSPARENT: "clear+white"}
+    mask = Mask(Image(picture(f"{stripes[polarity]}-64x48.png")), polarity)
+    request = replace(request_for(model, "edit.inpaint"), mask=mask)
+    sent = Pillow.open(BytesIO(carried(opening(name, model, request))[-1].body)).convert("RGBA")
+    red, alpha = sent.getchannel("R").tobytes(), sent.getchannel("A").tobytes()
+    changing = {
+        Polarity.WHITE: [value == 255 for value in red],
+        Polarity.BLACK: [value == 0 for value in red],
+        Polarity.TRANSPARENT: [value == 0 for value in alpha],
+    }[model.mask]
+    assert changing == [at % 64 < 32 for at in range(64 * 48)]
+    assert model.mask is Polarity.TRANSPARENT or set(alpha) == {255}
+
+
+@each_task
+def test_the_first_that_is_asked_of_a_vendor_goes_home_and_pays(name: str, model: Model, operation: str) -> None:
+    step = opening(name, model, request_for(model, operation))
+    provider = providers.load(name)
+    if provider.here:
+        assert isinstance(step, Render)
+        assert step.model == model.name
+        return
+    assert isinstance(step, Call)
+    assert step.pays
+    assert at_home(step.url, account(provider))
+
+
+@each_provider
+def test_a_provider_is_asked_where_the_operator_says(name: str) -> None:
+    for recording in RECORDINGS[name]:
+        moved = replace(recording, base="http://10.0.0.7:8000/here")
+        if recording.steps and recording.steps[0].call is not None:
+            step = next(moved.begin())
+            assert isinstance(step, Call)
+            assert step.url.startswith("http://10.0.0.7:8000/here/")
+
+
+# On the way.
+
+
+@each_provider
+def test_no_step_and_no_outcome_shows_the_key(name: str) -> None:
+    for recording in RECORDINGS[name]:
+        for _, step, conversation in waiting(recording):
+            assert KEY not in repr(step)
+            conversation.close()
+        assert KEY not in repr(told(recording.expected()))
+
+
+@each_provider
+def test_a_conversation_pays_once_and_every_call_of_it_can_be_signed(name: str) -> None:
+    for recording in RECORDINGS[name]:
+        steps = [step for _, step, _ in waiting(recording)]
+        calls = [step for step in steps if isinstance(step, Call)]
+        assert [call.pays for call in calls[:1]] == [True] * len(calls[:1])
+        assert not any(call.pays for call in calls[1:]), recording.title
+        assert all(at_home(call.url, recording.account) for call in calls), recording.title
+
+
+@each_provider
+def test_a_job_that_outlives_the_connection_leaves_its_ticket_before_anything_else(name: str) -> None:
+    for recording in RECORDINGS[name]:
+        kinds = [type(step) for _, step, _ in waiting(recording)]
+        _, model = recording.asked()
+        if model.asynchronous:
+            assert kinds[1:2] in ([], [Ticket]), recording.title
+            assert kinds.count(Ticket) <= 1
+        else:
+            assert Ticket not in kinds
+
+
+RESUMABLE = [each for each in ALL if any(row.ticket is not None for row in each.steps)]
+
+
+@pytest.mark.parametrize("recording", RESUMABLE, ids=[f"{each.vendor}: {each.title}" for each in RESUMABLE])
+def test_a_job_taken_up_by_its_ticket_comes_to_the_same_without_paying_again(recording: Recording) -> None:
+    place = next(place for place, row in enumerate(recording.steps) if row.ticket is not None)
+    rest = recording.steps[place + 1 :]
+    assert not any(row.call.call().pays for row in rest if row.call is not None)
+    assert told(hold(recording, recording.resume(), rest)) == told(recording.expected())
+
+
+def test_unfinished_pictures_are_counted_from_nought() -> None:
+    for recording in ALL:
+        shown = [step.index for _, step, _ in waiting(recording) if isinstance(step, Preview)]
+        assert shown == list(range(len(shown))), recording.title
