@@ -14,7 +14,7 @@ from pricing.kinds import PerToken, Row
 from providers.contract import Code, Edit, EditKind, Fault, Fit, Generate, Image, Misfit, Note, Quality
 from proxy.policy import Candidate, Drop, Offer, Plan, Score, Standing, Wish, World
 from proxy.policy.engine import KEEP, bill_at, price_at, quote_at
-from proxy.policy.rules import NAMES, load
+from proxy.policy.rules import NAMES, REQUIRED, load
 from tests.pictures import png
 from tests.policy.offers import DAY, MODEL, RULES, dropped, offer, order, planned, price, wish, world
 from tests.properties import MANY
