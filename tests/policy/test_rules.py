@@ -207,12 +207,13 @@ def test_a_rule_is_one_function_with_settings_that_refuse_what_they_do_not_know(
 
 
 def test_rules_are_asked_in_the_order_they_are_written() -> None:
-    rows: list[Any] = ["cheapest", "priced", {"prefer_local": {}}, "allowed", "capable", "configured"]
+    rows: list[Any] = ["cheapest", "priced", {"prefer_local": {}}, "allowed", "within_ceiling", "capable", "configured"]
     assert [name for name, _ in load(rows)] == [
         "cheapest",
         "priced",
         "prefer_local",
         "allowed",
+        "within_ceiling",
         "capable",
         "configured",
     ]
