@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from functools import reduce
 
 from pricing import Billable, Unpriced, Usage, to_micros
@@ -10,16 +11,21 @@ from proxy.ledger.orders import Hold
 from proxy.policy import Offer
 from proxy.policy.engine import bill_at
 
+MOST = Decimal(1_000_000_000)
+"""USD no submission costs."""
+
 
 def cost_of(offer: Offer | None, hold: Hold, billable: Billable, usage: Usage, day: date) -> int:
     """What a submission cost, in micro-USD: the vendor's own figure, else its price for what it delivered.
 
-    Where neither says, the hold counts, for the share that was delivered.
+    Where neither says, or says what cannot be a charge, the hold counts, for the share that was delivered.
     """
-    if offer is not None:
+    said = usage.usd
+    if said is None and offer is not None:
         bill = bill_at(offer, billable, usage, day)
-        if not isinstance(bill, Unpriced):
-            return to_micros(bill.usd)
+        said = None if isinstance(bill, Unpriced) else bill.usd
+    if said is not None and said.is_finite() and 0 <= said < MOST:
+        return to_micros(said)
     return -(-hold.micros * min(usage.images, hold.images) // hold.images)
 
 

@@ -27,6 +27,7 @@ from providers.contract.fit import Fit, Misfit, fit
 from providers.contract.image import Format, Image, measure, sniff
 from providers.contract.model import Model, Sizes
 from providers.contract.request import (
+    Adapter,
     Background,
     Control,
     ControlKind,
@@ -39,11 +40,13 @@ from providers.contract.request import (
     Moderation,
     Polarity,
     Quality,
+    Sampler,
     Upscale,
     UpscaleKind,
 )
 
 __all__ = [
+    "Adapter",
     "Account",
     "Background",
     "Call",
@@ -79,6 +82,7 @@ __all__ = [
     "Render",
     "Reply",
     "Result",
+    "Sampler",
     "Secret",
     "Sizes",
     "Step",

@@ -10,10 +10,8 @@ from msgspec.structs import replace
 from providers.contract.failure import Note
 from providers.contract.image import Format
 from providers.contract.model import AREA_SLACK, RATIO_SLACK, Model, Sizes, parse_size
-from providers.contract.request import Generate, ImageRequest
+from providers.contract.request import ImageRequest, Upscale
 
-OPTIONS = (*Generate.OPTIONAL, "fidelity", "strength")
-"""Every field a model may or may not honour."""
 RASTER = frozenset({Format.PNG, Format.JPEG, Format.WEBP})
 """Formats one can be turned into another here, so that any of them will do."""
 
@@ -67,12 +65,17 @@ def _size(
             notes.append(Note("size", f"{model.name} keeps the size of the picture it is given"))
         return None
     if request.width is None or request.height is None:
-        if not sizes.auto:
+        if not sizes.auto and not isinstance(request, Upscale):
             changes["width"], changes["height"] = parse_size(sizes.default)
         return None
     if sizes.draws(request.width, request.height):
         return None
     nearest = sizes.nearest(request.width, request.height)
+    if request.exact and nearest is not None:
+        changes["width"], changes["height"] = nearest
+        made = f"drawn at {nearest[0]}x{nearest[1]} and brought to {request.width}x{request.height}"
+        notes.append(Note("size", made, lossy=False))
+        return None
     if nearest is None or not _near(nearest, (request.width, request.height), any_area):
         return Misfit(f"does not draw {request.width}x{request.height} ({_offer(sizes)})", "size")
     changes["width"], changes["height"] = nearest
@@ -118,8 +121,8 @@ def _format(request: ImageRequest, model: Model, changes: dict[str, Any], notes:
 
 
 def _options(request: ImageRequest, model: Model, changes: dict[str, Any], notes: list[Note], _: bool) -> Misfit | None:
-    for name in OPTIONS:
-        if getattr(request, name, None) is not None and name not in model.honours:
+    for name in request.OPTIONAL:
+        if getattr(request, name) is not None and name not in model.honours:
             changes[name] = None
             notes.append(Note(name, f"{model.name} does not take it", lossy=name not in {"user", "moderation"}))
     return None

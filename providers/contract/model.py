@@ -88,7 +88,7 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     formats: tuple[Format, ...] = (Format.PNG,)
     """What it can encode, its default first."""
     honours: frozenset[str] = frozenset()
-    """Which optional request fields it takes (`ImageRequest.OPTIONAL`, `fidelity`, `strength`)."""
+    """Which optional request fields it takes (`request.OPTIONAL`)."""
     at_once: int = 1
     """Most pictures in one call; more are asked for by several calls."""
     inputs: int = 0

@@ -48,6 +48,7 @@ class Moderation(StrEnum):
     """How strictly content is filtered, where a vendor lets the caller choose."""
 
     LOW = "low"
+    OFF = "off"
 
 
 class Polarity(StrEnum):
@@ -89,6 +90,24 @@ class ControlKind(StrEnum):
     STYLE_TRANSFER = "style_transfer"
 
 
+class Sampler(StrEnum):
+    """How a diffusion model gets from noise to a picture."""
+
+    EULER = "euler"
+    EULER_ANCESTRAL = "euler_ancestral"
+    DDIM = "ddim"
+    DPM = "dpm"
+    PNDM = "pndm"
+    LMS = "lms"
+
+
+class Adapter(Struct, frozen=True):
+    """Weights laid over a model's own: a LoRA, by the name its provider has for it."""
+
+    name: str
+    weight: float = 1.0
+
+
 class Mask(Struct, frozen=True):
     """Where a picture may change, in the caller's own polarity; a model states the one it wants (`Model.mask`)."""
 
@@ -105,6 +124,10 @@ class _Request(Struct, frozen=True, kw_only=True, tag_field="does"):
         "style",
         "steps",
         "guidance",
+        "sampler",
+        "tiling",
+        "contrast",
+        "adapters",
         "background",
         "compression",
         "moderation",
@@ -131,6 +154,12 @@ class _Request(Struct, frozen=True, kw_only=True, tag_field="does"):
     steps: int | None = None
     guidance: float | None = None
     """How closely the prompt is followed, on the model's own scale."""
+    sampler: Sampler | None = None
+    tiling: bool | None = None
+    """Whether the picture's edges are to meet when it is laid out as tiles."""
+    contrast: float | None = None
+    """On the scale of Leonardo's models, 1 to 4.5."""
+    adapters: tuple[Adapter, ...] | None = None
     background: Background | None = None
     format: Format | None = None
     compression: int | None = None
@@ -147,6 +176,10 @@ class _Request(Struct, frozen=True, kw_only=True, tag_field="does"):
     """The caller's own end user, for the vendor's abuse reports."""
     previews: int = 0
     """Unfinished pictures wanted while the finished one is made."""
+    exact: bool = False
+    """The size is what the caller must get: one near it is drawn where a model does not draw it, and then cut."""
+    enhance: bool = False
+    """The prompt may be written out in more detail before it is sent."""
 
     @property
     def operation(self) -> str:
@@ -166,7 +199,7 @@ class _Request(Struct, frozen=True, kw_only=True, tag_field="does"):
             width=self.width,
             height=self.height,
             quality=self.quality,
-            fidelity=getattr(self, "fidelity", None),
+            fidelity=self.fidelity if isinstance(self, Edit) else None,
             prompt_bytes=len(self.prompt.encode()),
             inputs=tuple((image.width, image.height) for image in self.images),
             previews=self.previews,
@@ -175,6 +208,8 @@ class _Request(Struct, frozen=True, kw_only=True, tag_field="does"):
 
 class Generate(_Request, frozen=True, kw_only=True, tag="generate"):
     """A picture from words, perhaps leaning on others."""
+
+    OPTIONAL: ClassVar[tuple[str, ...]] = (*_Request.OPTIONAL, "strength")
 
     references: tuple[Image, ...] = ()
     strength: float | None = None
@@ -194,11 +229,15 @@ class Generate(_Request, frozen=True, kw_only=True, tag="generate"):
 class Edit(_Request, frozen=True, kw_only=True, tag="edit"):
     """A picture changed."""
 
+    OPTIONAL: ClassVar[tuple[str, ...]] = (*_Request.OPTIONAL, "fidelity", "strength")
+
     kind: EditKind
     pictures: tuple[Image, ...]
     """The picture to change first, any others to draw from after it."""
     mask: Mask | None = None
     fidelity: Fidelity | None = None
+    strength: float | None = None
+    """0 to 1: how far the result may move from the picture."""
     search: str | None = None
     """What to look for, where the edit replaces or recolors it."""
     left: int = 0
@@ -219,12 +258,19 @@ class Edit(_Request, frozen=True, kw_only=True, tag="edit"):
 
 
 class Upscale(_Request, frozen=True, kw_only=True, tag="upscale"):
-    """A picture made larger."""
+    """A picture made larger: to `width` and `height`, by `factor`, or as the model does."""
+
+    OPTIONAL: ClassVar[tuple[str, ...]] = (*_Request.OPTIONAL, "creativity", "detail", "resemblance")
 
     kind: UpscaleKind
     picture: Image
     factor: float | None = None
     creativity: float | None = None
+    """0 to 1: how much may be invented."""
+    detail: float | None = None
+    """0 to 1: how strongly detail is brought out."""
+    resemblance: float | None = None
+    """0 to 1: how closely the picture is kept."""
 
     @property
     def operation(self) -> str:
@@ -238,11 +284,23 @@ class Upscale(_Request, frozen=True, kw_only=True, tag="upscale"):
 
 
 class Control(_Request, frozen=True, kw_only=True, tag="control"):
-    """A picture from words, steered by another."""
+    """A picture from words, steered by another; `style_transfer` takes the looks of a second one."""
+
+    OPTIONAL: ClassVar[tuple[str, ...]] = (
+        *(*_Request.OPTIONAL, "strength", "fidelity"),
+        *("style_strength", "composition_fidelity", "change_strength"),
+    )
 
     kind: ControlKind
     picture: Image
+    looks: Image | None = None
+    """The picture whose style is taken over."""
     strength: float | None = None
+    """0 to 1, as all of these: how strongly the picture steers."""
+    fidelity: float | None = None
+    style_strength: float | None = None
+    composition_fidelity: float | None = None
+    change_strength: float | None = None
 
     @property
     def operation(self) -> str:
@@ -252,10 +310,12 @@ class Control(_Request, frozen=True, kw_only=True, tag="control"):
     @property
     def images(self) -> tuple[Image, ...]:
         """Every picture sent along."""
-        return (self.picture,)
+        return (self.picture,) if self.looks is None else (self.picture, self.looks)
 
 
 ImageRequest = Generate | Edit | Upscale | Control
+OPTIONAL = tuple(dict.fromkeys([*Generate.OPTIONAL, *Edit.OPTIONAL, *Upscale.OPTIONAL, *Control.OPTIONAL]))
+"""Every field a model may or may not honour, of whichever request."""
 
 
 def split(request: ImageRequest, at_once: int) -> list[ImageRequest]:

@@ -145,14 +145,14 @@ class Accounts:
 
     def teams(self) -> list[tuple[Team, tuple[Budget, ...]]]:
         """Every team with its limits."""
-        with self._engine.connect() as connection:
+        with self._engine.connect().execution_options(reads=True) as connection:
             limits = _limits(connection)
             rows = connection.execute(select(teams).order_by(teams.c.team)).mappings()
             return [(Team(**row), tuple(limits.get(f"team:{row['team']}", ()))) for row in rows]
 
     def keys(self) -> dict[bytes, Key]:
         """Every key by its hash, limits included."""
-        with self._engine.connect() as connection:
+        with self._engine.connect().execution_options(reads=True) as connection:
             limits = _limits(connection)
             found: dict[bytes, Key] = {}
             for row in connection.execute(select(keys)).mappings():
@@ -164,7 +164,7 @@ class Accounts:
 
     def version(self) -> int:
         """Grows with every change of the accounts, by any process."""
-        with self._engine.connect() as connection:
+        with self._engine.connect().execution_options(reads=True) as connection:
             row = connection.execute(select(versions.c.version).where(versions.c.what == "accounts")).scalar()
             return row or 0
 
@@ -191,8 +191,8 @@ class KeyRing:
         return self._keys.get(digest(secret))
 
 
-_BUDGET = re.compile(r"(\d+(?:\.\d{1,6})?)/(day|month|total)")
-_COUNT = re.compile(r"(\d+)(?:/(minute|day|month|total))?")
+_BUDGET = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)/(day|month|total)")
+_COUNT = re.compile(r"(\d{1,12})(?:/(minute|day|month|total))?")
 
 
 def parse_budget(text: str) -> Budget:
@@ -222,6 +222,8 @@ def _limits(connection: Connection) -> dict[str, list[Budget]]:
 
 def _set(connection: Connection, scope: str, limits: tuple[Budget, ...]) -> None:
     for limit in limits:
+        if limit.window not in WINDOWS[limit.what]:
+            raise AccountError(f"there is no limit of {limit.what} a {limit.window}: {', '.join(WINDOWS[limit.what])}")
         connection.execute(
             delete(budgets).where(
                 budgets.c.scope == scope, budgets.c.what == limit.what, budgets.c.window == limit.window

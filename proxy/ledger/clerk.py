@@ -50,7 +50,7 @@ class Clerk:
         """Carry out orders, durably. One bad order does not take its group with it: they are then posted one by one."""
         try:
             return self._transact(orders)
-        except (SQLAlchemyError, self._driver.Error, StaleError) as error:
+        except (SQLAlchemyError, self._driver.Error, OverflowError, StaleError) as error:
             if len(orders) > 1:
                 return [answer for order in orders for answer in self.post([order])]
             if isinstance(error, StaleError):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from sqlite3 import OperationalError
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, inspect, text
@@ -10,6 +12,9 @@ from sqlalchemy import Engine, create_engine, event, inspect, text
 FILE = "ledger.sqlite3"
 SCHEMA = "0001"
 """The revision this code is written for; the last one in `migrations/versions`."""
+
+WAIT_S = 10.0
+"""Seconds to wait for another process to have written."""
 
 
 class SchemaError(RuntimeError):
@@ -27,7 +32,9 @@ def open_ledger(folder: Path) -> Engine:
         upgrade(engine)
     elif revision != SCHEMA:
         need = f"is at revision {revision}, this version needs {SCHEMA}"
-        raise SchemaError(f"{folder / FILE} {need}. Run: darkroom migrate --data {folder}")
+        newer = "It was written by a newer version of Darkroom: run that one"
+        remedy = newer if revision > SCHEMA else f"Run: darkroom migrate --data {folder}"
+        raise SchemaError(f"{folder / FILE} {need}. {remedy}")
     return engine
 
 
@@ -37,13 +44,14 @@ def connect(file: Path) -> Engine:
     WAL with `synchronous=FULL`: a commit is on the disk when it returns. Every transaction begins IMMEDIATE, so that
     two processes never both read a balance and then both write it.
     """
-    engine = create_engine(f"sqlite:///{file}", connect_args={"check_same_thread": False, "timeout": 10.0})
+    engine = create_engine(f"sqlite:///{file}", connect_args={"check_same_thread": False, "timeout": WAIT_S})
 
     @event.listens_for(engine, "connect")
     def _opened(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=4000"):
+        _to_wal(cursor)
+        for pragma in ("synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=4000"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -54,6 +62,20 @@ def connect(file: Path) -> Engine:
             connection.exec_driver_sql("BEGIN" if options.get("reads") else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _to_wal(cursor: Any) -> None:
+    """Several processes may make the same file, and for this pragma alone SQLite does not wait for its turn itself."""
+    ends = time.monotonic() + WAIT_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except OperationalError:
+            if time.monotonic() > ends:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def revision_of(engine: Engine) -> str | None:

@@ -182,12 +182,12 @@ class Posting:
         return Held(tuple([self._hold(order, place, each) for place, each in enumerate(order.orders)]))
 
     def _over(self, order: Reserve, asked: dict[str, int]) -> Refused | None:
-        """The first budget that cannot take so much more, if any."""
+        """The first budget that cannot take so much more, if any; what costs nothing fits every one."""
         assert self._memory.limits is not None
         for scope in (f"key:{order.job.key}", f"team:{order.job.team}"):
             for what, window, limit in self._memory.limits.get(scope, ()):
                 used = self._memory.balances[scope, windows(self._now)[window]].used(what)
-                if used + asked[what] > limit:
+                if asked[what] and used + asked[what] > limit:
                     return Refused(
                         scope=scope, what=what, window=window, limit=limit, left=limit - used, asked=asked[what]
                     )

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
 from providers.contract import (
+    Adapter,
     Background,
     Control,
     ControlKind,
@@ -26,11 +27,13 @@ from providers.contract import (
     Note,
     Polarity,
     Quality,
+    Sampler,
     Sizes,
     Upscale,
     UpscaleKind,
     fit,
 )
+from providers.contract.request import OPTIONAL
 from tests.pictures import png
 from tests.properties import MANY
 
@@ -46,6 +49,10 @@ OPTIONS: dict[str, object] = {
     "style": "vivid",
     "steps": 30,
     "guidance": 0.0,
+    "sampler": Sampler.EULER,
+    "tiling": False,
+    "contrast": 1.0,
+    "adapters": (Adapter("lora", 0.5),),
     "background": Background.TRANSPARENT,
     "compression": 0,
     "moderation": Moderation.LOW,
@@ -232,7 +239,7 @@ def test_a_format_that_cannot_be_made_does_not_fit(asked: Format, made: tuple[Fo
 
 
 def test_the_optional_fields_are_those_this_file_knows() -> None:
-    assert set(Generate.OPTIONAL) == set(OPTIONS)
+    assert set(Generate.OPTIONAL) == {*OPTIONS, "strength"}
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -314,7 +321,6 @@ made: st.SearchStrategy[ImageRequest] = st.one_of(
 requests = st.builds(
     lambda request, size: request if size is None else replace(request, width=size[0], height=size[1]), made, sizes
 )
-OPTIONAL = (*Generate.OPTIONAL, "fidelity", "strength")
 models = st.builds(
     Model,
     name=st.just("m"),
@@ -387,7 +393,26 @@ def test_a_fitted_request_asks_only_for_what_the_model_has(request_: ImageReques
     if request.width is not None and request.height is not None:
         assert model.sizes.draws(request.width, request.height)
     else:
-        assert model.sizes.follows_input or model.sizes.auto
+        assert model.sizes.follows_input or model.sizes.auto or isinstance(request, Upscale)
+
+
+@given(st.integers(1, 3000), st.integers(1, 3000), st.sampled_from([SQUARES, GRID]))
+def test_an_exact_size_is_drawn_near_it_and_brought_to_it_without_loss(width: int, height: int, sizes: Sizes) -> None:
+    found = fit(Generate(model="m", width=width, height=height, exact=True), Model(name="m", sizes=sizes))
+    if isinstance(found, Misfit):
+        assert sizes.nearest(width, height) is None
+        return
+    assert found.request.width is not None
+    assert found.request.height is not None
+    assert sizes.draws(found.request.width, found.request.height)
+    if found.notes:
+        assert not found.notes[0].lossy
+        assert f"brought to {width}x{height}" in found.notes[0].detail
+
+
+def test_an_upscale_without_a_size_leaves_it_to_the_model() -> None:
+    model = Model(name="m", operations=frozenset({"upscale.fast"}), inputs=1)
+    assert fitted(Upscale(model="m", kind=UpscaleKind.FAST, picture=PICTURE), model).request.width is None
 
 
 @MANY

@@ -43,8 +43,8 @@ from providers.contract import (
     UpscaleKind,
     fit,
 )
-from providers.contract.fit import OPTIONS
 from providers.contract.model import parse_size
+from providers.contract.request import OPTIONAL
 from proxy.transport.driver import at_home
 from tests.pictures import png
 from tests.providers.recording import (
@@ -223,7 +223,7 @@ def test_a_model_is_declared_sound(name: str, model: Model) -> None:
     provider, sizes = providers.load(name), model.sizes
     assert [each.name for each in provider.models].count(model.name) == 1
     assert model.operations <= sandbox.OPERATIONS
-    assert model.honours <= set(OPTIONS)
+    assert model.honours <= set(OPTIONAL)
     assert sizes.follows_input or all(sizes.draws(*parse_size(size)) for size in (sizes.default, *sizes.auto))
     assert list(model.qualities) == sorted(set(model.qualities), key=lambda quality: quality.rank)
     assert len(set(model.formats)) == len(model.formats) > 0
