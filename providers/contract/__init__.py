@@ -46,8 +46,8 @@ from providers.contract.request import (
 )
 
 __all__ = [
-    "Adapter",
     "Account",
+    "Adapter",
     "Background",
     "Call",
     "Code",

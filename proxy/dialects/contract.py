@@ -1,15 +1,22 @@
-"""What a dialect is made of: routes that parse and render, and one way to say that something went wrong."""
+"""What a dialect is made of: routes that parse and render, and one way to say that something went wrong.
+
+Three kinds of routes. `Generating` makes pictures: it parses and renders, and the walk lies between. `Informing` tells
+of models, from what it is given. `Talking` needs more than that: like a provider it is a conversation, a generator that
+yields what it wants to know or to have done and returns its answer, so that a dialect stays free of I/O.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
 
 from pricing import Usage
-from providers.contract import Failure, Image, ImageRequest, Model, Note
+from providers.contract import Failure, Image, ImageRequest, Model, Note, UpscaleKind
 from providers.contract.image import Buffer
+from proxy.dialects.wants import Find, Want
 
 
 class Incoming(Struct, frozen=True, kw_only=True):
@@ -25,6 +32,8 @@ class Incoming(Struct, frozen=True, kw_only=True):
     parts: Mapping[str, str] = {}
     """What the route's path left open."""
     body: bytes = b""
+    options: Mapping[str, Any] = {}
+    """What the configuration says to this dialect: `dialects.<name>`."""
 
 
 class Outgoing(Struct, frozen=True, kw_only=True):
@@ -36,12 +45,14 @@ class Outgoing(Struct, frozen=True, kw_only=True):
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """A picture the caller sent, or pointed at."""
+    """A picture the caller sent, or pointed at: one of the three."""
 
     field: str
     """In the caller's words."""
     body: bytes | None = None
     url: str | None = None
+    asset: str | None = None
+    """The id of an asset of the caller's team, or of a picture of one of its requests (`Known.pictures`)."""
 
 
 class Ask(Struct, frozen=True, kw_only=True):
@@ -56,10 +67,22 @@ class Ask(Struct, frozen=True, kw_only=True):
     """Answer with the pictures themselves."""
     streams: bool = False
     """Answer event by event."""
+    pixels: bool = False
+    """`render` wants the pixels: `Shown.pixels`."""
+    finish: UpscaleKind | None = None
+    """Every picture is made larger afterwards, and both are priced and held as one."""
+    providers: tuple[str, ...] = ()
+    """The only ones that may serve it; empty where any may."""
+    prefix: Find | None = None
+    """An asset whose facts go before the prompt. REJECTED where the team has no such asset."""
+    unfiltered: bool = False
+    """Asks for pictures without a safety filter, which only some keys may."""
     notes: tuple[Note, ...] = ()
     """What the dialect itself could not pass on."""
     echo: Any = None
     """What `render` wants to remember of the request."""
+    recall: str | None = None
+    """What the dialect wants to be told of this request later on, in `Known`: text, kept with the job."""
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -70,6 +93,8 @@ class Shown(Struct, frozen=True, kw_only=True):
     """An absolute URL, where links are wanted."""
     revised_prompt: str | None = None
     seed: int | None = None
+    pixels: bytes | None = None
+    """RGB, three bytes a pixel, row by row from the top; only where the ask wants them."""
 
 
 class Served(Struct, frozen=True, kw_only=True):
@@ -84,6 +109,28 @@ class Served(Struct, frozen=True, kw_only=True):
     usage: Usage = Usage()
     quality: str | None = None
     background: str | None = None
+    prompt: str = ""
+    """As it was sent, written out in more detail where that was asked for."""
+    provider: str = ""
+    """Who drew the last of them, and with which of its models."""
+    drawn_by: str = ""
+    notes: tuple[Note, ...] = ()
+    missing: int = 0
+    """Pictures that were asked for and not made."""
+    charged: Decimal = Decimal(0)
+    """USD."""
+    seconds: float = 0.0
+    """From the request's first byte until now."""
+
+
+class Accepted(Struct, frozen=True, kw_only=True):
+    """A request whose money is held and whose work has begun."""
+
+    request_id: str
+    created: int
+    """Seconds since 1970."""
+    held: Decimal
+    """The most it will cost, in USD."""
 
 
 class Card(Struct, frozen=True, kw_only=True):
@@ -94,6 +141,9 @@ class Card(Struct, frozen=True, kw_only=True):
     providers: tuple[str, ...]
     served_by: str
     retired: bool = False
+    title: str = ""
+    """What it is called in this dialect."""
+    description: str = ""
 
 
 class Streaming(Struct, frozen=True, kw_only=True):
@@ -118,6 +168,10 @@ class Generating(Struct, frozen=True, kw_only=True):
     """Raises REJECTED `Failure` in the caller's own words."""
     render: Callable[[Ask, Served], Outgoing]
     streaming: Streaming | None = None
+    claims: Callable[[Incoming], bool] | None = None
+    """Where dialects share a path: whether a request speaks this one. The one without this takes the rest."""
+    accept: Callable[[Ask, Accepted], Outgoing] | None = None
+    """Answer as soon as the money is held; the caller asks again for the pictures. `render` is then never called."""
 
 
 class Informing(Struct, frozen=True, kw_only=True):
@@ -129,11 +183,32 @@ class Informing(Struct, frozen=True, kw_only=True):
     """Raises `Failure`."""
 
 
+Talk = Generator[Want, Any, Outgoing]
+
+
+class Talking(Struct, frozen=True, kw_only=True):
+    """A route that is a conversation."""
+
+    method: str = "GET"
+    path: str
+    talk: Callable[[Incoming], Talk]
+    """Raises `Failure`. A body is read whole before it begins."""
+    public: bool = False
+    """Whether it is answered without a key; it may then want nothing but `Fill` and `Cards`."""
+
+
+Route = Generating | Informing | Talking
+
+
 class Dialect(Struct, frozen=True, kw_only=True):
     """A way callers speak."""
 
     name: str
-    routes: tuple[Generating | Informing, ...]
+    routes: tuple[Route, ...]
     render_error: Callable[[Failure], Outgoing]
     """Fault to status and body: the dialect's own table."""
     media_type: str = "application/json"
+    links: str = "/v1/temp-images/{token}.{suffix}"
+    """The path of a link to a picture."""
+    uuids: bool = False
+    """Ids of requests are UUIDs (version 4) and those of their pictures too, instead of `req_...`."""
