@@ -55,7 +55,7 @@ class Catalogue:
     """Names, models, offers, and the lines they are reached by. Immutable."""
 
     def __init__(self, config: Config, book: Book, environ: Mapping[str, str]) -> None:
-        """Raises ConfigError where a row names a protocol there is none of, or an alias leads nowhere."""
+        """Raises ConfigError where a row names a protocol or a model there is none of, or an alias leads nowhere."""
         self.default_model = config.default_model
         self.lines: dict[str, Line] = {}
         offers: dict[str, list[Offer]] = {}
@@ -65,7 +65,10 @@ class Catalogue:
                 continue
             line = _line(name, row, environ)
             self.lines[name] = line
-            for model in _models(row, line.provider):
+            models = _models(row, line.provider)
+            if unknown := row.ceilings.keys() - {model.name for model in models}:
+                raise ConfigError(f"providers.{name}.ceilings: it has no model {', '.join(sorted(unknown))}")
+            for model in models:
                 offers.setdefault(model.name, []).append(self._offer(line, row, model))
         self._listings = {
             name: Listing(name=name, model=found[0].model, offers=tuple(found), served_by=name)

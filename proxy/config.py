@@ -7,17 +7,26 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import yaml
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from pricing.kinds import Kind
 from providers.contract import Model, Secret
 from proxy.renderer import Load
 
 MEBIBYTE = 1_048_576
+
+Count = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+
+
+def _check_url(name: str, url: str | None) -> None:
+    """Empty is as if it were left out: the variable it names is not set."""
+    if url and not url.startswith(("http://", "https://")):
+        raise ValueError(f"`{name}` is {url!r}: write it with https:// or http://")
 
 
 class PriceRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,10 +59,19 @@ class ProviderRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Added to the provider's own, or instead of one of the same name. A row with `speaks` has only these."""
     ceilings: Mapping[str, Decimal] = {}
     """USD a picture that a model without a known price may cost."""
-    deadline_s: float = 300.0
+    deadline_s: Seconds = 300.0
     """Seconds one attempt may take."""
     options: Mapping[str, Any] = {}
     """What else this protocol understands; see the provider's file."""
+
+    def __post_init__(self) -> None:
+        _check_url("base", self.base)
+        names = [model.name for model in self.models]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"`models` has {', '.join(sorted(twice))} twice: a name is one model")
+        for name, usd in self.ceilings.items():
+            if not usd.is_finite() or usd < 0:
+                raise ValueError(f"the ceiling of {name} is {usd}: write USD a picture, zero or more")
 
 
 class AliasRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,24 +101,26 @@ class PolicyRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class LimitsRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is taken in at once."""
 
-    body_bytes: int = 64 * MEBIBYTE
+    body_bytes: Count = 64 * MEBIBYTE
     """Largest request."""
-    bodies_bytes: int = 256 * MEBIBYTE
+    bodies_bytes: Count = 256 * MEBIBYTE
     """All requests being read at once."""
-    reply_bytes: int = 96 * MEBIBYTE
+    reply_bytes: Count = 96 * MEBIBYTE
     """Largest reply of a vendor, and largest picture behind a link."""
-    replies_bytes: int = 32 * MEBIBYTE
+    replies_bytes: Count = 32 * MEBIBYTE
     """All vendors' replies held in memory at once; more of them wait, and TCP makes the vendors wait."""
-    picture_pixels: int = 64_000_000
+    picture_pixels: Count = 64_000_000
     """Largest picture taken in: what a decoder would have to allocate, whatever the file's size."""
-    pictures: int = 10
-    """Most pictures in one request."""
-    breaker_failures: int = 5
+    breaker_failures: Count = 5
     """Failures in a row that open an offer's breaker."""
-    breaker_s: float = 30.0
+    breaker_s: Seconds = 30.0
     """Seconds a breaker stays open before one request may try again."""
-    request_s: float = 570.0
+    request_s: Seconds = 570.0
     """Seconds a request may take over all its attempts; official clients give up after 600."""
+
+    def __post_init__(self) -> None:
+        if self.body_bytes > self.bodies_bytes:
+            raise ValueError("`bodies_bytes` is less than `body_bytes`: the largest request could never be read")
 
 
 class LinksRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -115,25 +135,28 @@ class StoreRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     public_url: str | None = None
     """Origin of the links; the request's own by default."""
-    link_s: int = 3600
+    link_s: Count = 3600
     """Seconds a link works."""
-    keep_s: int = 86_400
+    keep_s: Count = 86_400
     """Seconds a picture is kept for a repeated request."""
+
+    def __post_init__(self) -> None:
+        _check_url("public_url", self.public_url)
 
 
 class RepeatsRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Requests that repeat an earlier one."""
 
-    retry_s: float = 900.0
+    retry_s: Annotated[float, Meta(ge=0)] = 900.0
     """Seconds in which a client's own retry joins the request it repeats."""
-    memory_bytes: int = 12 * MEBIBYTE
+    memory_bytes: Annotated[int, Meta(ge=0)] = 12 * MEBIBYTE
     """Finished answers kept in memory for that; pictures nobody received are kept on disk instead."""
 
 
 class LedgerRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Money."""
 
-    ambiguous_s: float = 86_400.0
+    ambiguous_s: Annotated[float, Meta(ge=0)] = 86_400.0
     """Seconds a hold without an answer waits to be reconciled before it is settled at its quote."""
 
 
@@ -145,6 +168,12 @@ class MetricsRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     token: Secret | None = None
     """Serve it to whoever presents this bearer token."""
 
+    def __post_init__(self) -> None:
+        if self.bind is not None and not self.bind.rpartition(":")[2].isdecimal():
+            raise ValueError(f"`bind` is {self.bind!r}: write host:port")
+        if self.token is not None and not self.token:  # not as if it were left out: that would open what it closes
+            raise ValueError("`token` is empty: set the variable it names, or leave it out")
+
 
 class LogRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Log lines, JSON on standard error."""
@@ -152,6 +181,10 @@ class LogRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     level: str = "info"
     prompts: bool = False
     """Whether lines may carry prompts."""
+
+    def __post_init__(self) -> None:
+        if self.level.lower() not in ("debug", "info", "warning", "error"):
+            raise ValueError(f"`level` is {self.level!r}: write debug, info, warning or error")
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -191,12 +224,65 @@ def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
 def parse(text: str, environ: Mapping[str, str], name: str = "config.yaml") -> Config:
     """The configuration in a text, `${NAME}` and `${NAME:-default}` taken from the environment. Raises ConfigError."""
     try:
-        tree = yaml.safe_load(text) or {}
-        return msgspec.convert(_expand(tree, environ), Config, dec_hook=_hook)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{name}: {error}") from error
+        tree = yaml.load(text, _Loader)  # noqa: S506  a safe loader
+    except yaml.MarkedYAMLError as error:  # its own text would show the line, and a line may hold a key
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"{name}, line {line}: {error.problem}") from None
     except (yaml.YAMLError, ValueError) as error:  # YAML's own ValueError: a date like 2026-13-01
         raise ConfigError(f"{name} is not YAML: {error}") from error
+    tree = _expand({} if tree is None else tree, environ)
+    try:
+        return _converted(tree)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{name}: {_with_names(tree, str(error))}") from error
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice: the earlier one would be dropped in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names: set[str] = set()
+        for key in [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]:
+            if key.value in names:
+                raise yaml.MarkedYAMLError(problem=f"{key.value!r} stands here twice", problem_mark=key.start_mark)
+            names.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _converted(tree: Any) -> Config:
+    return msgspec.convert(tree, Config, dec_hook=_hook)
+
+
+_STEP = re.compile(r"\.(\w+)|\[(\d+)\]|\[(\.\.\.)\]")
+
+
+def _with_names(tree: Any, message: str) -> str:
+    """The message, its path with the names that msgspec leaves out: `$.providers.openai`, not `$.providers[...]`."""
+    says, found, path = message.rpartition(" - at `$")
+    if not found:
+        return message
+    node, walked = tree, "$"
+    for name, place, nameless in _STEP.findall(path):
+        step = int(place) if place else _culprit(tree, node, message) if nameless else name
+        walked += f"[{step}]" if place else f".{step}"
+        node = node[step]
+    return f"{says} - at `{walked}`"
+
+
+def _culprit(tree: Any, entries: dict[str, Any], message: str) -> str:
+    """The entry because of which the tree is refused with that message. Leaves the tree with no other."""
+    kept = dict(entries)
+    return next(name for name in kept if _complaint(tree, entries, {name: kept[name]}) == message)
+
+
+def _complaint(tree: Any, entries: dict[str, Any], instead: dict[str, Any]) -> str:
+    entries.clear()
+    entries.update(instead)
+    try:
+        _converted(tree)
+    except msgspec.ValidationError as error:
+        return str(error)
+    return ""
 
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")

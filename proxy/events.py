@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
@@ -191,4 +192,7 @@ class Bus:
         waiting, self._waiting = self._waiting, []
         if waiting:
             for hear in self._listeners:
-                hear(waiting)
+                try:
+                    hear(waiting)
+                except Exception:  # a full disk under the log is no reason to stop counting, or serving
+                    logging.getLogger(__name__).exception("a listener broke on %d events", len(waiting))

@@ -71,8 +71,8 @@ class Health:
         """The request that was admitted came to nothing that says anything: the trial is free again."""
         breaker = self._breakers.get(offer)
         if breaker is not None and breaker.state == "half_open":
-            breaker.state = "open"
             breaker.opened_until = self._clock()
+            self._turn(offer, breaker, "open", "the trial said nothing")
 
     def succeeded(self, offer: str) -> None:
         """A request was served."""

@@ -64,10 +64,11 @@ class Log:
             elif isinstance(event, RequestEnded) and event.status >= 500:
                 loud = "error"
             getattr(self._log, loud)(event)
-        self._target.write(self._lines.getvalue())
-        self._target.flush()
-        self._lines.seek(0)
+        lines = self._lines.getvalue()
+        self._lines.seek(0)  # before writing: what cannot be written must not pile up
         self._lines.truncate()
+        self._target.write(lines)
+        self._target.flush()
 
 
 def quiet_libraries() -> None:

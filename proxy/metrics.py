@@ -11,6 +11,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from providers.contract import Fault
 from proxy.events import (
     AttemptEnded,
     BreakerTurned,
@@ -44,6 +45,8 @@ class Metrics:
             *("dialect", "operation"), buckets=SECONDS,
         )  # fmt: skip
         self.refusals = made(Counter, "refusals_total", "Requests not served, by whose fault.", "fault")
+        for fault in Fault:  # from zero on, so that the first of its kind is an increase, too
+            self.refusals.labels(fault)
         self.images = made(Counter, "images_total", "Pictures delivered.", "team", "provider", "model")
         self.repeats = made(Counter, "repeats_total", "Requests answered with the result of one they repeat.")
         self.undelivered = made(Counter, "undelivered_total", "Requests whose caller had gone.")
@@ -68,6 +71,7 @@ class Metrics:
         self.holds_left = made(
             Counter, "holds_left_total", "Submissions without an answer, their money held.", "provider"
         )
+        self.held = made(Counter, "held_usd_total", "USD they hold of a team's budget.", "team", "provider")
         self.holds_ended = made(Counter, "holds_ended_total", "Such holds ended after all, by how.", "provider", "how")
         self.posts = made(Histogram, "ledger_post_seconds", "Seconds a transaction of the ledger took.",
                           buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1))  # fmt: skip
@@ -135,6 +139,7 @@ def _turned(metrics: Metrics, event: BreakerTurned) -> None:
 
 def _left(metrics: Metrics, event: HoldLeft) -> None:
     metrics.of(metrics.holds_left, event.provider).inc()
+    metrics.of(metrics.held, event.team, event.provider).inc(event.micros / 1_000_000)
 
 
 def _ended(metrics: Metrics, event: HoldEnded) -> None:

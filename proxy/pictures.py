@@ -56,9 +56,11 @@ class Studio:
 
     async def encode(self, image: Image, wanted: Format, compression: int | None = None) -> Image:
         """The picture in another format. Raises MALFORMED where the vendor's picture cannot be decoded."""
+        if image.width * image.height > self._pixels:
+            raise Failure(Fault.MALFORMED, f"the vendor's picture has {image.width}x{image.height} pixels: too many")
         try:
             return await self._run(lambda: _encode(image, wanted, compression))
-        except (OSError, ValueError, SyntaxError) as error:
+        except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
             raise Failure(Fault.MALFORMED, "the vendor's picture is damaged and cannot be decoded") from error
 
     async def turn_mask(self, request: ImageRequest, wanted: Polarity) -> ImageRequest:
@@ -84,6 +86,8 @@ def check_mask(picture: Image, mask: Image, polarity: Polarity) -> None:
 
 def _decode(image: Image) -> Pillow.Image:
     opened = Pillow.open(io.BytesIO(image.body), formats=(image.format.upper(),))
+    if opened.size != (image.width, image.height):  # a second header, which nobody has checked
+        raise ValueError("the picture claims two sizes")
     opened.load()
     return opened
 

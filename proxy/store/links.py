@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-import os
 import secrets
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +16,7 @@ from proxy.store.disk import Stored
 
 PATH = "/v1/temp-images"
 _SIGNATURE = 16
+_SECRET = 32
 
 
 class Links:
@@ -30,13 +31,12 @@ class Links:
     def with_secret_in(cls, folder: Path, live_s: int) -> Links:
         """Links signed with a secret of the data folder, made at first use and readable by its owner alone."""
         file = folder / "links.secret"
-        try:
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return cls(file.read_bytes(), live_s)
-        secret = secrets.token_bytes(32)
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(secret)
+        secret = file.read_bytes() if file.exists() else b""
+        if len(secret) < _SECRET:
+            secret = secrets.token_bytes(_SECRET)
+            with tempfile.NamedTemporaryFile(dir=folder, prefix=".links", delete=False) as made:
+                made.write(secret)
+            Path(made.name).rename(file)  # whole or not at all: with half a secret, links could be guessed
         return cls(secret, live_s)
 
     def link(self, stored: Stored) -> str:

@@ -7,9 +7,11 @@ never replayed; what costs nothing to repeat is, until the deadline.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from math import inf
+from math import inf, isfinite
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -305,10 +307,19 @@ def _body(call: Call, headers: dict[str, str]) -> bytes | aiohttp.FormData | Non
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds a vendor asks to be left alone: `retry-after-ms`, or `retry-after` in seconds."""
+    """Seconds a vendor asks to be left alone: `retry-after-ms`, or `retry-after` in seconds or as a date."""
     try:
         if "retry-after-ms" in headers:
-            return max(0.0, float(headers["retry-after-ms"]) / 1000)
-        return max(0.0, float(headers["retry-after"]))
-    except (KeyError, ValueError):
+            seconds = float(headers["retry-after-ms"]) / 1000
+        else:
+            seconds = _until(headers["retry-after"])
+    except (KeyError, ValueError, OverflowError):
         return None
+    return max(0.0, seconds) if isfinite(seconds) else None
+
+
+def _until(said: str) -> float:
+    try:
+        return float(said)
+    except ValueError:
+        return parsedate_to_datetime(said).timestamp() - time.time()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import aiohttp
 
 from providers.contract import Failure, Fault
+from proxy.transport.guard import ForbiddenError
 
 BY_STATUS: dict[int, Fault] = {
     400: Fault.REJECTED,
@@ -31,10 +32,11 @@ BY_STATUS: dict[int, Fault] = {
 UNSENT = (
     aiohttp.ClientConnectorError,  # DNS and TLS trouble too
     aiohttp.ConnectionTimeoutError,
-    aiohttp.InvalidURL,
-    aiohttp.NonHttpUrlClientError,
 )
 """Errors before a byte of the request was sent: the answer is definite."""
+
+ASTRAY = (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)
+"""What a reply named is no URL: nothing was sent, and asking again changes nothing."""
 
 
 def by_status(status: int, retry_after: float | None) -> Failure:
@@ -45,6 +47,10 @@ def by_status(status: int, retry_after: float | None) -> Failure:
 
 def by_error(error: Exception, *, pays: bool) -> Failure:
     """The failure an error of the connection stands for. Once a paying request may have been sent, it is AMBIGUOUS."""
+    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ForbiddenError):
+        return Failure(Fault.MALFORMED, f"the vendor's reply leads astray: {error.os_error}")
+    if isinstance(error, ASTRAY):
+        return Failure(Fault.MALFORMED, "the vendor's reply leads to what is no URL")
     if isinstance(error, UNSENT):
         return Failure(Fault.UNAVAILABLE, f"the vendor cannot be reached ({type(error).__name__})")
     if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ServerConnectionError | aiohttp.ClientOSError):

@@ -17,6 +17,8 @@ from proxy.transport.memory import Lease, read_whole
 
 REDIRECTS = 5
 _NAT64 = ip_network("64:ff9b::/96")
+_UNICAST = ip_network("2000::/3")
+"""The only part of IPv6 that is given out to the internet."""
 
 
 class ForbiddenError(OSError):
@@ -76,6 +78,8 @@ class Guard:
             raise LinkError(str(error.os_error) if forbidden else "nobody answers", forbidden=forbidden) from error
         except aiohttp.ClientResponseError as error:
             raise LinkError(f"its host answers {error.status}", status=error.status) from error
+        except ValueError as error:  # a redirect to nonsense, or a host name that cannot be one
+            raise LinkError("the link is not a URL", forbidden=True) from error
         except (aiohttp.ClientError, TimeoutError) as error:
             raise LinkError(f"its host does not answer as it should ({type(error).__name__})") from error
         except Failure as failure:  # larger than allowed
@@ -102,7 +106,7 @@ def is_public(address: str) -> bool:
             inner = IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             ip = inner
-        elif ip.teredo is not None:
+        elif ip not in _UNICAST or ip.teredo is not None:
             return False
     return ip.is_global and not ip.is_multicast
 

@@ -65,23 +65,25 @@ class Room:
 class Lease:
     """What one request holds of the room, given back at once when its answer is on its way.
 
-    A request waits for its first bytes only. If it had to wait again while holding some, two requests could wait for
-    each other for ever.
+    A request waits for its first bytes only, also where it makes several calls at once. If it had to wait again while
+    holding some, two requests could wait for each other for ever.
     """
 
     def __init__(self, room: Room) -> None:
         self._room = room
+        self._first = asyncio.Lock()
         self.held = 0
 
     async def claim(self, size: int) -> None:
         """Hold `size` bytes more."""
         if size <= SMALL:
             return
-        if self.held:
-            self._room.take(size)
-        else:
-            await self._room.claim(size)
-        self.held += size
+        async with self._first:
+            if self.held:
+                self._room.take(size)
+            else:
+                await self._room.claim(size)
+            self.held += size
 
     def release(self) -> None:
         """Give everything back."""

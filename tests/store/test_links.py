@@ -1,0 +1,187 @@
+"""Links are permissions: nobody can make one, change one, use one too late, or lead one out of the store."""
+
+from __future__ import annotations
+
+import base64
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from providers.contract import Format
+from proxy.store import Links, Stored
+from proxy.store.links import PATH
+from tests.properties import MANY
+
+SECRET = b"s" * 32
+STORED = Stored("ab" * 32, Format.PNG)
+NOW = 1_800_000_000
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+STORABLE = st.builds(Stored, st.binary(min_size=32, max_size=32).map(bytes.hex), st.sampled_from(Format))
+
+
+class Clock:
+    """A time that is set."""
+
+    def __init__(self) -> None:
+        self.now: float = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def links(secret: bytes = SECRET, live_s: int = 60, clock: Clock | None = None) -> Links:
+    return Links(secret, live_s, clock or Clock())
+
+
+def name(made: Links, stored: Stored = STORED) -> str:
+    """The part of a link that is read again."""
+    return made.link(stored).removeprefix(f"{PATH}/")
+
+
+@MANY
+@given(STORABLE)
+def test_a_link_leads_to_its_picture_and_ends_as_files_of_its_kind_do(stored: Stored) -> None:
+    made = links()
+    assert made.read(name(made, stored)) == stored
+    assert name(made, stored).endswith(f".{stored.format.suffix}")
+
+
+def test_a_link_needs_nothing_in_a_url_to_be_escaped() -> None:
+    for byte in range(256):
+        link = links().link(Stored(f"{byte:02x}" * 32, Format.WEBP))
+        token = link.removeprefix(f"{PATH}/").removesuffix(".webp")
+        assert set(token) <= set(ALPHABET)
+
+
+@pytest.mark.parametrize(
+    ("later", "works"), [(0, True), (59, True), (59.9, True), (60, False), (61, False), (1e9, False)]
+)
+def test_a_link_works_for_as_long_as_it_was_made_for(later: float, works: bool) -> None:
+    clock = Clock()
+    made = links(clock=clock)
+    link = name(made)
+    clock.now = NOW + later
+    assert (made.read(link) == STORED) is works
+
+
+def test_a_link_made_later_works_longer_and_the_earlier_one_does_not() -> None:
+    clock = Clock()
+    made = links(clock=clock)
+    early = name(made)
+    clock.now += 30
+    late = name(made)
+    assert early != late
+    clock.now += 45
+    assert (made.read(early), made.read(late)) == (None, STORED)
+
+
+@MANY
+@given(STORABLE, st.integers(0, 70), st.sampled_from(ALPHABET + ".+/= é\x00"))
+def test_a_link_that_was_altered_leads_nowhere(stored: Stored, place: int, letter: str) -> None:
+    """Or where it led before: the last letter has two bits that say nothing."""
+    made = links()
+    link = name(made, stored)
+    altered = link[:place] + letter + link[place + 1 :]
+    assume(altered != link)
+    assert made.read(altered) in ((None, stored) if place == 70 or letter in "+/" else (None,))
+
+
+@MANY
+@given(STORABLE, st.integers(0, 8 * 53 - 1))
+def test_no_single_bit_of_a_link_can_be_turned(stored: Stored, bit: int) -> None:
+    made = links()
+    token, _, suffix = name(made, stored).rpartition(".")
+    raw = bytearray(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    raw[bit // 8] ^= 1 << bit % 8
+    assert made.read(f"{base64.urlsafe_b64encode(raw).decode().rstrip('=')}.{suffix}") is None
+
+
+def test_a_link_cannot_be_lengthened_in_time_or_pointed_elsewhere_with_the_signature_of_another() -> None:
+    clock = Clock()
+    made = links(clock=clock)
+
+    def raw(link: str) -> bytes:
+        token = link.rpartition(".")[0]
+        return base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+
+    early = raw(name(made))
+    clock.now += 1000
+    late = raw(name(made))
+    other = raw(name(made, Stored("cd" * 32, Format.PNG)))
+    for said, signature in ((late[:37], early[37:]), (early[:5] + other[5:37], early[37:]), (late[:37], other[37:])):
+        assert made.read(base64.urlsafe_b64encode(said + signature).decode().rstrip("=") + ".png") is None
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Format if kind is not STORED.format])
+def test_a_link_cannot_be_given_another_ending(kind: Format) -> None:
+    """An SVG served as what it is not, or the other way round, is how scripts get in."""
+    made = links()
+    assert made.read(f"{name(made).rpartition('.')[0]}.{kind.suffix}") is None
+
+
+def test_a_link_of_another_secret_leads_nowhere() -> None:
+    assert links(b"t" * 32).read(name(links())) is None
+    assert links(b"").read(name(links())) is None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("", ".", "..", ".png", "/", "a", "a.png", "AAAA.png", "../../etc/passwd", "..%2f..%2fetc%2fpasswd.png"),
+        *("ab" * 32, f"{'ab' * 32}.png", "A" * 71 + ".png", "A" * 100_000 + ".png", "é.png", "\x00.png", "A.png.png"),
+        *("====.png", "-" * 71 + ".png", "_" * 71 + ".svg", "ab/../cd.png", "links.secret"),
+    ],
+)
+def test_what_was_not_made_here_leads_nowhere(path: str) -> None:
+    assert links().read(path) is None
+
+
+@MANY
+@given(st.text(max_size=90) | st.text(ALPHABET, min_size=71, max_size=71).map(lambda token: f"{token}.png"))
+def test_nothing_guessed_leads_anywhere(path: str) -> None:
+    assert links().read(path) is None
+
+
+# The secret.
+
+
+def test_the_secret_is_made_once_and_links_outlive_a_restart(tmp_path: Path) -> None:
+    link = name(Links.with_secret_in(tmp_path, 60))
+    assert Links.with_secret_in(tmp_path, 60).read(link) == STORED
+
+
+def test_every_folder_has_a_secret_of_its_own_that_only_its_owner_reads(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder in (one, two):
+        folder.mkdir()
+    link = name(Links.with_secret_in(one, 60))
+    assert Links.with_secret_in(two, 60).read(link) is None
+    secrets = [(folder / "links.secret").read_bytes() for folder in (one, two)]
+    assert [len(secret) for secret in secrets] == [32, 32]
+    assert secrets[0] != secrets[1]
+    assert stat.S_IMODE((one / "links.secret").stat().st_mode) == 0o600
+    assert [path.name for path in one.iterdir()] == ["links.secret"]
+
+
+@pytest.mark.parametrize("left", [b"", b"half"])
+def test_a_secret_a_crash_left_unwritten_is_not_used(tmp_path: Path, left: bytes) -> None:
+    """Whoever knows that the secret is empty can make links."""
+    (tmp_path / "links.secret").write_bytes(left)
+    made = Links.with_secret_in(tmp_path, 60)
+    assert made.read(name(Links(left, 60))) is None
+    assert Links.with_secret_in(tmp_path, 60).read(name(made)) == STORED
+
+
+def test_a_secret_that_cannot_be_written_is_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(OSError, match="No space"):
+        Links.with_secret_in(tmp_path, 60)
+    monkeypatch.undo()
+    assert not (tmp_path / "links.secret").exists()
+    assert Links.with_secret_in(tmp_path, 60).read(name(Links(b"", 60))) is None
