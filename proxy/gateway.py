@@ -14,7 +14,7 @@ from providers.contract import Note
 from proxy.catalogue import SANDBOX, Catalogue, Listing
 from proxy.health import Health
 from proxy.job import Answer, Job
-from proxy.ledger.orders import Refused, Repeated
+from proxy.ledger.orders import Held, Refused, Repeated
 from proxy.policy import Plan, Rule, Wish, World, plan
 from proxy.purchase import Purchasing
 from proxy.repeats import Repeats
@@ -44,11 +44,10 @@ class Gateway:
             if earlier is not None:
                 return earlier, True
         with self._repeats.running(job) as run:
-            answer = await self._walk(job)
-            if isinstance(answer, Repeated):  # known from before a restart, or to another process
-                return await self._repeats.recall(job, answer), True
+            made = await self._walk(job)  # `Repeated`: known from before a restart, or to another process
+            answer = await self._repeats.recall(job, made) if isinstance(made, Repeated) else made
             run.done(answer)
-            return answer, False
+            return answer, made is not answer
 
     def plan(self, job: Job) -> Plan:
         """Which offers would serve a job, in order, and why each other would not. Costs nothing. Raises `Failure`."""
@@ -74,11 +73,15 @@ class Gateway:
         for choice in made.choices:
             if not self._health.admit(choice.offer.name):
                 continue  # another request has the one trial of its open breaker
-            held = await purchase.reserve(choice)
+            held = None
+            try:
+                held = await purchase.reserve(choice)
+            finally:
+                if not isinstance(held, Held):
+                    self._health.forget_trial(choice.offer.name)
             if isinstance(held, Repeated):
                 return held
             if isinstance(held, Refused):
-                self._health.forget_trial(choice.offer.name)
                 refused = held  # a cheaper one may still fit
                 continue
             await purchase.attempt(choice, held)

@@ -86,8 +86,10 @@ class Purchase:
 
     @property
     def over(self) -> bool:
-        """Whether there is nothing left to buy, or no sense in going on."""
-        return not self._missing or (self._failure is not None and self._failure.fault in FINAL)
+        """Whether there is nothing left to buy, no sense in going on, or no time."""
+        if not self._missing or time.monotonic() >= self._ends:
+            return True
+        return self._failure is not None and self._failure.fault in FINAL
 
     async def reserve(self, choice: Choice) -> Held | Refused | Repeated:
         """Set aside what an offer may take for what is still missing; first, end what an earlier one left."""

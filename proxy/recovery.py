@@ -23,7 +23,7 @@ from proxy.events import HoldEnded, HoldLeft, ServerChanged, Settled, Tell
 from proxy.job import Answer, pack
 from proxy.ledger.book import JobState, Ledger
 from proxy.ledger.orders import Close, Hold, Outcome
-from proxy.repeats import Repeats
+from proxy.repeats import Repeats, Run
 from proxy.store import DiskStore
 from proxy.transport import Lease, Room, Transport
 
@@ -106,31 +106,36 @@ class Recovery:
             elif hold.state == "open":
                 outcomes.append(Outcome(hold=hold.hold, kind="ambiguous"))
                 self._leave(hold, "the process that sent it died before an answer")
+        state = await self._ledger.job(job)
         if outcomes:
             ended = all(outcome.kind != "ambiguous" for outcome in outcomes) and len(outcomes) == len(holds)
+            ended = ended and state is not None and state.state == "open"  # not answered with what else it had bought
             await self._ledger.close(
                 Close(outcomes=tuple(outcomes), job=job if ended else None, state="failed" if ended else None)
             )
         if resumable:
+            silent = len(holds) > len(resumable) + sum(outcome.kind != "ambiguous" for outcome in outcomes)
+            run = self._repeats.begin(job, state.print, None) if state is not None else None
             self._working.add(job)
-            task = asyncio.create_task(self._resume(job, resumable))
+            task = asyncio.create_task(self._resume(state, run, resumable, silent))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _resume(self, job: str, holds: list[Hold]) -> None:
-        """Take a job up by its tickets: whoever retries it meanwhile waits for the same answer."""
-        state = await self._ledger.job(job)
-        run = self._repeats.begin(state.print, None) if state is not None else None
+    async def _resume(self, state: JobState | None, run: Run | None, holds: list[Hold], silent: bool) -> None:
+        """Take a job up by its tickets: whoever retries it meanwhile waits for the same answer.
+
+        `silent`: others of its submissions have no ticket, so that without an answer it stays open.
+        """
         try:
             results = await asyncio.gather(*[self._take_up(hold) for hold in holds])
-            answer = await self._end(state, holds, results)
+            answer = await self._end(state, holds, results, silent)
             if run is not None and answer is not None:
                 run.done(answer)
         finally:
             if run is not None:
                 run.failed(Failure(Fault.UNAVAILABLE, "the request this one repeats came to nothing"))
                 self._repeats.end(run)
-            self._working.discard(job)
+            self._working.discard(holds[0].job)
 
     async def _take_up(self, hold: Hold) -> Result | Failure:
         line = self._catalogue.lines[hold.provider]
@@ -152,11 +157,17 @@ class Recovery:
         finally:
             lease.release()
 
-    async def _end(self, state: JobState | None, holds: list[Hold], results: list[Result | Failure]) -> Answer | None:
+    async def _end(
+        self, state: JobState | None, holds: list[Hold], results: list[Result | Failure], silent: bool
+    ) -> Answer | None:
         """Settle what came, release what definitely will not, leave the rest; and note the job's answer."""
+        try:
+            answer = await self._answer(state, holds, results) if state is not None else None
+        except OSError as error:  # a full disk: paid for, and to be had again
+            answer, lost = None, Failure(Fault.AMBIGUOUS, f"its pictures cannot be stored ({type(error).__name__})")
+            results = [lost if isinstance(result, Result) else result for result in results]
         outcomes = [self._outcome(hold, result) for hold, result in zip(holds, results, strict=True)]
-        answer = await self._answer(state, holds, results) if state is not None else None
-        waiting = any(outcome.kind == "ambiguous" for outcome in outcomes)
+        waiting = silent or any(outcome.kind == "ambiguous" for outcome in outcomes)
         ends = state is not None and state.state == "open" and (answer is not None or not waiting)
         await self._ledger.close(
             Close(

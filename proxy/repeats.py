@@ -32,7 +32,8 @@ AGAIN_S = 2.0
 class Run:
     """A job under way, and who else waits for it."""
 
-    def __init__(self, print_: bytes, idempotency: tuple[str, str] | None) -> None:
+    def __init__(self, job: str, print_: bytes, idempotency: tuple[str, str] | None) -> None:
+        self.job = job
         self.print = print_
         self.idempotency = idempotency
         self.claimed = 0
@@ -119,11 +120,12 @@ class Repeats:
 
     def running(self, job: Job) -> _Running:
         """Let others join while inside."""
-        return _Running(self, self.begin(job.print, (job.key.key, job.idempotency) if job.idempotency else None))
+        idempotency = (job.key.key, job.idempotency) if job.idempotency else None
+        return _Running(self, self.begin(job.id, job.print, idempotency))
 
-    def begin(self, print_: bytes, idempotency: tuple[str, str] | None) -> Run:
+    def begin(self, job: str, print_: bytes, idempotency: tuple[str, str] | None) -> Run:
         """A job is under way from now on."""
-        run = Run(print_, idempotency)
+        run = Run(job, print_, idempotency)
         self._running.setdefault(print_, []).append(run)
         if idempotency is not None:
             self._keyed[idempotency] = run
@@ -147,7 +149,9 @@ class Repeats:
         self._latest[answer.job] = _Remembered(now + self._row.retry_s, weight, job.print, answer)
         self._by_print.setdefault(job.print, deque()).append(answer.job)
         self._weight += weight
-        while self._weight > self._row.memory_bytes or len(self._latest) > LATEST or self._oldest().until <= now:
+        while self._latest and (
+            self._weight > self._row.memory_bytes or len(self._latest) > LATEST or self._oldest().until <= now
+        ):
             self._forget_oldest()
 
     async def keep(self, answer: Answer) -> None:
@@ -161,7 +165,8 @@ class Repeats:
         """The answer an idempotency key stands for. Raises REJECTED where there is none to give."""
         if known.print != job.print:
             raise _conflict()
-        run = next(iter(self._running.get(known.print, ())), None)
+        runs = self._running.get(known.print, ())  # the one that asks is among them, and others of the same body
+        run = next((each for each in runs if each.job == known.job), None)
         if run is not None and known.state == "open":
             return await run.wait()
         state = await self._ledger.job(known.job)

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
@@ -37,6 +38,9 @@ from proxy.transport import Guard, Lease, LinkError, Room
 LARGE = 262_144
 """A body from this size on is parsed and hashed in a thread."""
 BROKEN = "The server had an error while processing your request."
+UNSTORED = "The pictures were made and cannot be kept for a link now; try again, or ask for the pictures themselves."
+UNFIT = re.compile(r"[^ -~]")
+"""What no header may carry: clients refuse the whole answer for it."""
 ALIVE_S = 15.0
 """An event stream in which nothing happens says so this often."""
 
@@ -151,7 +155,7 @@ class Visit:
             lease=lease,
             idempotency=_checked_key(idempotency),
             retry=_count(self._headers.get("x-stainless-retry-count")),
-            strict=self._headers.get("x-darkroom-strict", "").lower() in ("true", "1"),
+            strict=_strict(self._headers.get("x-darkroom-strict", "false")),
             max_cost=_ceiling(self._headers.get("x-darkroom-max-cost")),
             keep=ask.links or idempotency is not None,
             notes=ask.notes,
@@ -180,10 +184,16 @@ class Visit:
     async def _deliver(self, ask: Ask, job: Job, answer: Answer, joined: bool) -> int:
         """Send the answer; one that cannot be received is kept for whoever asks again."""
         self._note(answer, joined)
-        outgoing = self._route.render(ask, served(answer, await self._links(answer) if ask.links else ()))
+        try:
+            links = await self._links(answer) if ask.links else ()
+        except (OSError, ValueError) as error:  # a full disk: paid for all the same, and there for a retry
+            if not joined:
+                self._desk.repeats.remember(job, answer)
+            raise Failure(Fault.UNAVAILABLE, UNSTORED, retry_after=1.0) from error
+        outgoing = self._route.render(ask, served(answer, links))
         delivered = not gone(self._receive)
         if delivered:
-            await respond(self._send, outgoing, self._answer_headers(answer))
+            delivered = await respond(self._send, outgoing, self._answer_headers(answer), self._receive)
         self._told["delivered"] = delivered
         if not joined:
             await self._after(job, answer, delivered)
@@ -348,9 +358,9 @@ def served(answer: Answer, links: Sequence[str] = ()) -> Served:
 def fingerprint(key: Key, incoming: Incoming) -> bytes:
     """What is the same for a request and its retry: key, route and body, whatever boundary a form was built with."""
     hashed = hashlib.sha256(f"{key.key}\n{incoming.path}\n".encode())
-    _, found, boundary = incoming.headers.get("content-type", "").partition("boundary=")
-    if found:
-        for piece in incoming.body.split(boundary.strip('"').encode("latin-1")):
+    boundary = incoming.headers.get("content-type", "").partition("boundary=")[2].strip('"')
+    if boundary:
+        for piece in incoming.body.split(boundary.encode("latin-1")):
             hashed.update(piece)
     else:
         hashed.update(incoming.body)
@@ -360,7 +370,7 @@ def fingerprint(key: Key, incoming: Incoming) -> bytes:
 def notes_header(notes: Sequence[Note]) -> str:
     """Notes in one header: `field: detail; field: detail`, in plain ASCII and not too long for any proxy."""
     text = "; ".join(f"{note.field}: {note.detail}" for note in notes)
-    plain = text.encode("ascii", "replace").decode().replace("\n", " ").replace("\r", " ")
+    plain = UNFIT.sub("?", text)
     return plain if len(plain) <= 1000 else f"{plain[:997]}..."
 
 
@@ -374,6 +384,13 @@ def _count(text: str | None) -> int:
     return int(text) if text and text.isdecimal() and len(text) < 4 else 0
 
 
+def _strict(text: str) -> bool:
+    if text.lower() not in ("true", "1", "false", "0"):
+        detail = f"X-Darkroom-Strict takes 'true' or 'false', not '{text[:40]}'."
+        raise Failure(Fault.REJECTED, detail, code=Code.INVALID, field="strict")
+    return text.lower() in ("true", "1")
+
+
 def _ceiling(text: str | None) -> Decimal | None:
     if text is None:
         return None
@@ -381,7 +398,8 @@ def _ceiling(text: str | None) -> Decimal | None:
         amount = Decimal(text)
     except InvalidOperation:
         amount = Decimal("nan")
-    if not amount.is_finite() or amount < 0:
+    exponent = amount.as_tuple().exponent
+    if not isinstance(exponent, int) or abs(exponent) > 20 or amount < 0:  # 1E-999999999 would fill the memory in words
         detail = f"X-Darkroom-Max-Cost is an amount in USD, not '{text[:40]}'."
-        raise Failure(Fault.REJECTED, detail, code=Code.INVALID, field="x-darkroom-max-cost")
+        raise Failure(Fault.REJECTED, detail, code=Code.INVALID, field="max_cost")
     return amount

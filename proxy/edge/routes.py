@@ -104,7 +104,7 @@ class Edge:
                 await Visit(self._desk, dialect, entry, http, receive, send)()
                 return
             outgoing = dialect.render_error(_wrong_method(entry.path, http["method"]))
-            await respond(send, outgoing, {"x-request-id": request_id()})
+            await respond(send, outgoing, {"x-request-id": request_id(), "allow": entry.method})
 
         return handle
 

@@ -104,15 +104,20 @@ def gone(receive: Receive) -> bool:
     return False
 
 
-async def respond(send: Send, outgoing: Outgoing, extra: Mapping[str, str]) -> None:
-    """Send a whole answer, its length announced."""
+async def respond(send: Send, outgoing: Outgoing, extra: Mapping[str, str], receive: Receive | None = None) -> bool:
+    """Send a whole answer, its length announced. Returns whether the client was still there, if `receive` may tell."""
     pieces = joined(outgoing.body)
     length = sum([len(piece) for piece in pieces])
     await begin(send, outgoing.status, {**outgoing.headers, **extra, "content-length": str(length)})
     last = pieces.pop() if pieces else b""
     for piece in pieces:
         await put(send, piece)
+    there = True
+    if pieces and receive is not None:
+        await put(send)  # returns when what went before has left; after the last piece there is no asking
+        there = not gone(receive)
     await put(send, last, last=True)
+    return there
 
 
 async def begin(send: Send, status: int, headers: Mapping[str, str]) -> None:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from providers.contract import Secret
 from proxy.ledger.tables import budgets, keys, teams, versions
 
 What = Literal["usd", "images", "requests", "in_flight"]
@@ -24,6 +25,9 @@ WINDOWS: Mapping[str, tuple[str, ...]] = {
     "in_flight": ("now",),
 }
 """The windows each kind of limit can have."""
+
+GRANTS = frozenset({"unfiltered"})
+"""`unfiltered`: pictures without a vendor's safety filter, where the vendor lets its customers choose."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -54,6 +58,14 @@ class Key(Struct, frozen=True, kw_only=True):
     created: int
     expires: int | None = None
     revoked: int | None = None
+    dialect: str | None = None
+    """The one it speaks where dialects share a path; None leaves that to each request."""
+    grants: frozenset[str] = frozenset()
+    """What only some keys may: GRANTS."""
+    webhook: str | None = None
+    """Where to tell of requests that were answered before they had ended."""
+    webhook_key: Secret | None = None
+    """What that is told with, as a bearer token."""
     limits: tuple[tuple[str, Budget], ...] = ()
     """(scope, budget): the key's own, then its team's."""
 
@@ -100,6 +112,10 @@ class Accounts:
         test: bool = False,
         limits: tuple[Budget, ...] = (),
         expires: int | None = None,
+        dialect: str | None = None,
+        grants: frozenset[str] = frozenset(),
+        webhook: str | None = None,
+        webhook_key: str | None = None,
     ) -> tuple[Key, str]:
         """A new key and its secret, which is shown this once; raises AccountError where there is no such team."""
         secret = f"dk_{'test' if test else 'live'}_{secrets.token_urlsafe(32)}"
@@ -111,11 +127,18 @@ class Accounts:
             test=test,
             created=self._clock(),
             expires=expires,
+            dialect=dialect,
+            grants=grants,
+            webhook=webhook,
+            webhook_key=Secret(webhook_key) if webhook_key else None,
         )
+        if unknown := grants - GRANTS:
+            raise AccountError(f"there is no grant {', '.join(sorted(unknown))}; there are {', '.join(GRANTS)}")
         with self._engine.begin() as connection:
             if connection.execute(select(teams.c.team).where(teams.c.team == team)).first() is None:
                 raise AccountError(f"there is no team {team!r}; create it with: darkroom teams create {team}")
             row = {field: getattr(key, field) for field in Key.__struct_fields__ if field != "limits"}
+            row |= {"grants": ",".join(sorted(grants)), "webhook_key": webhook_key}
             connection.execute(insert(keys).values(hash=digest(secret), **row))
             _set(connection, f"key:{key.key}", limits)
             _changed(connection)
@@ -158,6 +181,8 @@ class Accounts:
             for row in connection.execute(select(keys)).mappings():
                 scopes = (f"key:{row['key']}", f"team:{row['team']}")
                 fields = {name: row[name] for name in Key.__struct_fields__ if name not in {"limits", "test"}}
+                fields["grants"] = frozenset(filter(None, row["grants"].split(",")))
+                fields["webhook_key"] = Secret(row["webhook_key"]) if row["webhook_key"] else None
                 held = tuple((scope, budget) for scope in scopes for budget in limits.get(scope, ()))
                 found[bytes(row["hash"])] = Key(**fields, test=bool(row["test"]), limits=held)
             return found

@@ -22,6 +22,7 @@ from proxy.ledger.orders import (
     Answer,
     Close,
     Closed,
+    Erase,
     Failed,
     Forget,
     Held,
@@ -72,6 +73,7 @@ class JobState(Struct, frozen=True, kw_only=True):
     finished: int | None
     print: bytes
     answer: str | None
+    recall: str | None = None
 
 
 class Spent(Struct, frozen=True, kw_only=True):
@@ -132,6 +134,10 @@ class Ledger:
     async def keep(self, job: str, answer: str) -> None:
         """Note where the pictures of a job lie that was answered without keeping them."""
         await self._order(Keep(job=job, answer=answer))
+
+    async def erase(self, job: str) -> None:
+        """Forget what a job's dialect had to tell of it, and where its pictures lie."""
+        await self._order(Erase(job=job))
 
     async def forget_keys(self, before: int) -> None:
         """Free the idempotency keys used before a moment (ms)."""
@@ -198,6 +204,13 @@ class Ledger:
     async def job(self, job: str) -> JobState | None:
         """A job by its id."""
         return await self.read(lambda c: _job(c, jobs.c.job == job))
+
+    async def recalled(self, team: str, dialect: str, offset: int, limit: int) -> list[JobState]:
+        """A team's jobs that have something to tell, newest first."""
+        columns = [jobs.c[name] for name in JobState.__struct_fields__]
+        mine = (jobs.c.team == team) & (jobs.c.dialect == dialect) & jobs.c.recall.is_not(None)
+        query = select(*columns).where(mine).order_by(jobs.c.created.desc()).offset(offset).limit(limit)
+        return await self.read(lambda c: [JobState(**row) for row in c.execute(query).mappings()])
 
     async def repeated(self, print_: bytes, since: int) -> JobState | None:
         """The latest job with that fingerprint since a moment (ms), unless it failed."""

@@ -24,6 +24,8 @@ class JobRecord(Struct, frozen=True, kw_only=True, array_like=True):
     print: bytes
     """Fingerprint of key, route and body."""
     idempotency: str | None = None
+    recall: str | None = None
+    """What its dialect wants to be told of it later."""
 
 
 class HoldOrder(Struct, frozen=True, kw_only=True, array_like=True):
@@ -135,6 +137,12 @@ class Keep(Struct, frozen=True, kw_only=True, array_like=True, tag=True):
     answer: str
 
 
+class Erase(Struct, frozen=True, kw_only=True, array_like=True, tag=True):
+    """Forget what a job's dialect had to tell of it, and where its pictures lie."""
+
+    job: str
+
+
 class Forget(Struct, frozen=True, kw_only=True, array_like=True, tag=True):
     """Idempotency keys used before a moment (ms) are free again."""
 
@@ -147,5 +155,5 @@ class Failed(Struct, frozen=True, array_like=True, tag=True):
     why: str
 
 
-Order = Reserve | Ticketed | Close | Keep | Forget
+Order = Reserve | Ticketed | Close | Keep | Erase | Forget
 Answer = Held | Refused | Repeated | Closed | Failed | None

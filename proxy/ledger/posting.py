@@ -19,6 +19,7 @@ from proxy.ledger.orders import (
     Answer,
     Close,
     Closed,
+    Erase,
     Forget,
     Held,
     Hold,
@@ -115,6 +116,8 @@ class Posting:
                 self._rows["ticket_hold"].append((order.ticket, order.hold))
             case Keep():
                 self._rows["keep_answer"].append((order.answer, order.job))
+            case Erase():
+                self._rows["erase_job"].append((None, None, order.job))
             case Forget():
                 self._rows["forget_keys"].append((None, order.before))
         return None
@@ -277,7 +280,7 @@ class Posting:
                 getattr(statements, name).run(cursor, rows[name])
         for (state, answer), ended in self._ends.items():
             statements.end_jobs.run(cursor, ended, state, self._now, answer)
-        for name in ("ticket_hold", "mark_hold", "free_key", "keep_answer", "forget_keys"):
+        for name in ("ticket_hold", "mark_hold", "free_key", "keep_answer", "erase_job", "forget_keys"):
             for values in rows.get(name, ()):
                 getattr(statements, name).run(cursor, values)
         ending = rows.get("end_hold", [])

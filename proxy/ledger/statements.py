@@ -75,7 +75,7 @@ class Statements:
         def single(built: Any, *names: str) -> Statement:
             return Statement(built, names, dialect)
 
-        job = ("job", "team", "key", "dialect", "model", "facts", "print", "idempotency", "state", "created")
+        job = ("job", "team", "key", "dialect", "model", "facts", "print", "idempotency", "recall", "state", "created")
         self.insert_job = inserting(jobs, *job)
         self.insert_hold = inserting(holds, *(column.name for column in holds.columns))
         self.insert_entry = inserting(entries, *(column.name for column in entries.columns if column.name != "entry"))
@@ -97,6 +97,12 @@ class Statements:
         )
         self.keep_answer = single(
             update(jobs).where(jobs.c.job == bindparam("one")).values(answer=bindparam("said")), "said", "one"
+        )
+        self.erase_job = single(
+            update(jobs)
+            .where(jobs.c.job == bindparam("one"))
+            .values(recall=bindparam("none"), answer=bindparam("none_either")),
+            *("none", "none_either", "one"),
         )
         self.forget_keys = single(
             update(jobs)

@@ -54,6 +54,10 @@ keys = Table(
     Column("created", BigInteger, nullable=False),
     Column("expires", BigInteger),
     Column("revoked", BigInteger),
+    Column("dialect", String(32)),
+    Column("grants", String(128), nullable=False, default=""),
+    Column("webhook", Text),
+    Column("webhook_key", Text),
 )
 """A key's secret is shown once and kept as its SHA-256: with 256 random bits in it, no slow hash is called for."""
 
@@ -91,6 +95,7 @@ jobs = Table(
     Column("facts", Text, nullable=False),
     Column("print", LargeBinary(32), nullable=False),
     Column("idempotency", String(255)),
+    Column("recall", Text),
     Column("state", String(16), nullable=False),
     Column("created", BigInteger, nullable=False),
     Column("finished", BigInteger),
@@ -99,7 +104,27 @@ jobs = Table(
     Index(None, "print", "created"),
 )
 """One row a request that got as far as spending. `print` is the fingerprint of key, route and body; `answer` says where
-its pictures lie, never their bytes."""
+its pictures lie, never their bytes; `recall` is what a dialect of jobs that are asked for later has to tell of them."""
+
+Index("ix_jobs_recalled", jobs.c.team, jobs.c.created, sqlite_where=jobs.c.recall.is_not(None),
+      postgresql_where=jobs.c.recall.is_not(None))  # fmt: skip
+
+assets = Table(
+    "assets",
+    metadata,
+    Column("asset", String(128), primary_key=True),
+    Column("team", String(64), primary_key=True),
+    Column("kind", String(32), primary_key=True),
+    Column("created", BigInteger, nullable=False),
+    Column("token", LargeBinary(32), unique=True),
+    Column("open_until", BigInteger),
+    Column("sha256", String(64)),
+    Column("format", String(8)),
+    Column("size", Integer, nullable=False, default=0),
+    Column("facts", Text, nullable=False, default=""),
+)
+"""What teams keep here: pictures uploaded for later requests, and words under a name. While `token` is there, whoever
+has what it is the hash of may put a picture in, until `open_until`."""
 
 holds = Table(
     "holds",

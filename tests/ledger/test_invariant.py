@@ -90,7 +90,7 @@ class LedgerMachine(RuleBasedStateMachine):
         with self.engine.begin() as connection:
             connection.exec_driver_sql("INSERT INTO teams VALUES ('acme', 0), ('solo', 0)")
             for team, key in KEYS:
-                values = "(key, team, name, prefix, hash, test, created) VALUES (?, ?, '', '', ?, 0, 0)"
+                values = "(key, team, name, prefix, hash, test, created, grants) VALUES (?, ?, '', '', ?, 0, 0, '')"
                 connection.exec_driver_sql(f"INSERT INTO keys {values}", (key, team, key.encode()))
         for limit, amount in limits.items():
             self._set(limit, amount)

@@ -1,4 +1,4 @@
-"""The first schema: teams, keys, budgets, balances, jobs, holds, entries."""
+"""The first schema: teams, keys, budgets, balances, jobs, assets, holds, entries."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -34,6 +34,10 @@ def upgrade() -> None:
         sa.Column("created", sa.BigInteger, nullable=False),
         sa.Column("expires", sa.BigInteger),
         sa.Column("revoked", sa.BigInteger),
+        sa.Column("dialect", sa.String(32)),
+        sa.Column("grants", sa.String(128), nullable=False),
+        sa.Column("webhook", sa.Text),
+        sa.Column("webhook_key", sa.Text),
         sa.PrimaryKeyConstraint("key", name="pk_keys"),
         sa.ForeignKeyConstraint(["team"], ["teams.team"], name="fk_keys_team"),
         sa.UniqueConstraint("hash", name="uq_keys_hash"),
@@ -66,6 +70,7 @@ def upgrade() -> None:
         sa.Column("facts", sa.Text, nullable=False),
         sa.Column("print", sa.LargeBinary(32), nullable=False),
         sa.Column("idempotency", sa.String(255)),
+        sa.Column("recall", sa.Text),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("created", sa.BigInteger, nullable=False),
         sa.Column("finished", sa.BigInteger),
@@ -74,6 +79,28 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", "idempotency", name="uq_jobs_key_idempotency"),
     )
     op.create_index("ix_jobs_print_created", "jobs", ["print", "created"])
+    op.create_index(
+        "ix_jobs_recalled",
+        "jobs",
+        ["team", "created"],
+        sqlite_where=sa.text("recall IS NOT NULL"),
+        postgresql_where=sa.text("recall IS NOT NULL"),
+    )
+    op.create_table(
+        "assets",
+        sa.Column("asset", sa.String(128), nullable=False),
+        sa.Column("team", sa.String(64), nullable=False),
+        sa.Column("kind", sa.String(32), nullable=False),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("token", sa.LargeBinary(32)),
+        sa.Column("open_until", sa.BigInteger),
+        sa.Column("sha256", sa.String(64)),
+        sa.Column("format", sa.String(8)),
+        sa.Column("size", sa.Integer, nullable=False),
+        sa.Column("facts", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("asset", "team", "kind", name="pk_assets"),
+        sa.UniqueConstraint("token", name="uq_assets_token"),
+    )
     op.create_table(
         "holds",
         sa.Column("hold", sa.String(48), nullable=False),
