@@ -22,15 +22,17 @@ from prometheus_client import start_http_server
 from pricing import Book
 from proxy import dialects
 from proxy.catalogue import Catalogue
-from proxy.config import Config
+from proxy.config import Config, ConfigError
 from proxy.edge import Edge
 from proxy.edge.admission import Admission
-from proxy.edge.generating import Desk
+from proxy.edge.background import Background
+from proxy.edge.desk import Desk
 from proxy.edge.wire import Intake
 from proxy.events import Bus, ServerChanged
 from proxy.gateway import Gateway
 from proxy.health import Health
 from proxy.ledger.accounts import Accounts, KeyRing
+from proxy.ledger.assets import Assets
 from proxy.ledger.book import Ledger
 from proxy.ledger.engine import FILE, open_ledger
 from proxy.ledger.scribe import Scribe
@@ -46,7 +48,8 @@ from proxy.repeats import Repeats
 from proxy.store import DiskStore, Links
 from proxy.transport import Guard, Room, Transport
 
-DIALECTS = ("openai",)
+FIRST = "openai"
+"""The dialect that answers where nothing says which one is spoken."""
 KEYS_S = 1.0
 """Keys and limits are looked at this often for changes by other processes."""
 SWEEP_S = 300.0
@@ -123,25 +126,36 @@ async def opened(config: Config, folder: Path, environ: Mapping[str, str] = os.e
         await recovery.start()
 
         admission = Admission(ring, Limits())
+        kept = DiskStore(folder / "assets", tell)
+        stack.callback(kept.close)
+        background = Background(DRAIN_S)
+        stack.push_async_callback(background.close)
+        spoken = [FIRST, *sorted(dialects.NAMES - {FIRST})]
+        if unknown := config.dialects.keys() - set(spoken):
+            raise ConfigError(f"dialects: there is no {', '.join(sorted(unknown))}; there are {', '.join(spoken)}")
         desk = Desk(
             gateway=Gateway(catalogue, rules, health, purchasing, repeats),
             admission=admission,
             intake=Intake(config.limits.body_bytes, config.limits.bodies_bytes),
+            background=background,
+            catalogue=catalogue,
             ledger=ledger,
             repeats=repeats,
             store=store,
             links=links,
+            assets=Assets(engine),
+            kept=kept,
             studio=studio,
             guard=guard,
             room=room,
             tell=tell,
             public_url=config.store.public_url,
             prompts=config.log.prompts,
+            options=config.dialects,
         )
         edge = Edge(
             desk,
-            [dialects.load(name) for name in DIALECTS],
-            catalogue,
+            [dialects.load(name) for name in spoken],
             partial(_expose_here, bus, metrics) if config.metrics.bind is None else None,
             config.metrics.token,
         )

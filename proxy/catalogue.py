@@ -39,6 +39,10 @@ class Listing(Struct, frozen=True, kw_only=True):
     served_by: str
     """The model behind it: itself, or the successor of an alias."""
     retired: bool = False
+    title: str = ""
+    description: str = ""
+    dialect: str | None = None
+    """Whose callers are told of it; all are, by default."""
 
     @property
     def alias(self) -> bool:
@@ -71,7 +75,14 @@ class Catalogue:
             for model in models:
                 offers.setdefault(model.name, []).append(self._offer(line, row, model))
         self._listings = {
-            name: Listing(name=name, model=found[0].model, offers=tuple(found), served_by=name)
+            name: Listing(
+                name=name,
+                model=found[0].model,
+                offers=tuple(found),
+                served_by=name,
+                title=found[0].model.title,
+                description=found[0].model.description,
+            )
             for name, found in offers.items()
         }
         self._offers = {offer.name: offer for found in offers.values() for offer in found}
@@ -142,6 +153,9 @@ class Catalogue:
                 offers=chosen.offers,
                 served_by=chosen.served_by,
                 retired=row.retired,
+                title=row.title or chosen.model.title,
+                description=row.description or chosen.model.description,
+                dialect=row.dialect,
             )
 
 

@@ -81,6 +81,11 @@ class AliasRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Successors; the first that a configured provider offers is used."""
     retired: bool = False
     """Its sizes may be replaced by larger ones of the same shape, and the answer says who drew it."""
+    title: str = ""
+    """What it is called where a dialect has names for people."""
+    description: str = ""
+    dialect: str | None = None
+    """Told only to callers of this dialect; to all of them by default."""
 
 
 class PolicyRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -200,6 +205,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     store: StoreRow = StoreRow()
     repeats: RepeatsRow = RepeatsRow()
     ledger: LedgerRow = LedgerRow()
+    dialects: Mapping[str, Mapping[str, Any]] = {}
+    """Settings of a dialect, by its name; see the dialect."""
     metrics: MetricsRow = MetricsRow()
     log: LogRow = LogRow()
 

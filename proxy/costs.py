@@ -26,6 +26,8 @@ def cost_of(offer: Offer | None, hold: Hold, billable: Billable, usage: Usage, d
         said = None if isinstance(bill, Unpriced) else bill.usd
     if said is not None and said.is_finite() and 0 <= said < MOST:
         return to_micros(said)
+    if not hold.images:  # held to work on a picture that counts already
+        return hold.micros
     return -(-hold.micros * min(usage.images, hold.images) // hold.images)
 
 

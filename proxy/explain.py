@@ -8,16 +8,25 @@ from typing import Any
 
 from pricing import Quote, from_micros
 from providers.contract import ImageRequest
-from proxy.job import Job
+from proxy.job import FINISHER, Job
 from proxy.ledger.book import BudgetState
 from proxy.policy import Candidate, Plan, Score
 
 
-def explain(plan: Plan, job: Job, budget: Sequence[BudgetState]) -> dict[str, Any]:
-    """The plan of a job, and what its first choice would leave of the budget. Amounts are USD, as text."""
+def explain(plan: Plan, job: Job, budget: Sequence[BudgetState], ending: Plan | None = None) -> dict[str, Any]:
+    """The plan of a job, and what its first choice would leave of the budget. Amounts are USD, as text.
+
+    `ending`: who would make each of its pictures larger afterwards, where that is asked for.
+    """
     first = plan.choices[0].quote.usd if plan.choices else Decimal(0)
+    told = explain_plan(plan, job.request)
+    if ending is not None and job.finish is not None:
+        last = ending.choices[0].quote.usd * job.request.n if ending.choices else Decimal(0)
+        first += last
+        told["finish"] = _explained(ending, FINISHER, f"upscale.{job.finish}", job.request.n)
+        told["estimated_cost_usd"] = usd(first) if plan.choices and ending.choices else None
     return {
-        **explain_plan(plan, job.request),
+        **told,
         "request_id": job.id,
         "budget": [_budget(state, first) for state in budget],
     }
@@ -25,11 +34,15 @@ def explain(plan: Plan, job: Job, budget: Sequence[BudgetState]) -> dict[str, An
 
 def explain_plan(plan: Plan, request: ImageRequest) -> dict[str, Any]:
     """The plan of a request, whoever might make it."""
+    return _explained(plan, request.model, request.operation, request.n)
+
+
+def _explained(plan: Plan, model: str, operation: str, images: int) -> dict[str, Any]:
     return {
         "object": "darkroom.plan",
-        "model": request.model,
-        "operation": request.operation,
-        "images": request.n,
+        "model": model,
+        "operation": operation,
+        "images": images,
         "estimated_cost_usd": usd(plan.choices[0].quote.usd) if plan.choices else None,
         "choices": [
             {

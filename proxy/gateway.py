@@ -9,15 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 
-from providers.contract import Note
+from providers.contract import Image, ImageRequest, Note, Upscale
 from proxy.catalogue import SANDBOX, Catalogue, Listing
 from proxy.health import Health
-from proxy.job import Answer, Job
+from proxy.job import FINISHER, Answer, Job
 from proxy.ledger.orders import Held, Refused, Repeated
-from proxy.policy import Plan, Rule, Wish, World, plan
+from proxy.policy import Plan, Rule, Wish, World
+from proxy.policy import plan as make_plan
 from proxy.purchase import Purchasing
 from proxy.repeats import Repeats
+
+UNKNOWN_SIDE = 1024
+"""Pixels that a picture of no stated size is priced at where it is to be made larger."""
 
 
 class Gateway:
@@ -51,24 +56,41 @@ class Gateway:
 
     def plan(self, job: Job) -> Plan:
         """Which offers would serve a job, in order, and why each other would not. Costs nothing. Raises `Failure`."""
-        listing = self._catalogue.listing(job.request.model)
+        ending = self.finish(job)
+        rest = job.max_cost
+        if rest is not None and ending is not None and ending.choices:
+            rest = max(Decimal(0), rest - ending.choices[0].quote.usd * job.request.n)
+        return self._planned(job, job.request, rest)
+
+    def finish(self, job: Job) -> Plan | None:
+        """Which offers would make one of its pictures larger afterwards, if that is asked for. Raises `Failure`."""
+        if job.finish is None:
+            return None
+        request = job.request
+        coming = Image.to_come(request.width or UNKNOWN_SIDE, request.height or UNKNOWN_SIDE)
+        larger = Upscale(model=FINISHER, kind=job.finish, picture=coming, prompt=request.prompt, format=request.format)
+        return self._planned(job, larger, job.max_cost)
+
+    def _planned(self, job: Job, request: ImageRequest, ceiling: Decimal | None) -> Plan:
+        listing = self._catalogue.listing(request.model)
         wish = Wish(
-            request=job.request,
+            request=request,
             any_area=listing.retired,
             strict=job.strict,
-            ceiling=job.max_cost,
-            providers=frozenset({SANDBOX}) if job.key.test else None,
+            ceiling=ceiling,
+            providers=frozenset({SANDBOX}) if job.key.test else job.providers,
         )
         world = World(now=datetime.now(UTC), health=self._health.standings())
         offers = self._catalogue.offers(listing, test=job.key.test)
-        return plan(self._rules, wish, offers, world)
+        return make_plan(self._rules, wish, offers, world)
 
     async def _walk(self, job: Job) -> Answer | Repeated:
         listing = self._catalogue.listing(job.request.model)
-        made = self.plan(job)
-        if not made.choices:
-            raise made.failure()
-        purchase = self._purchasing.begin(job, _notes(job, listing))
+        made, ending = self.plan(job), self.finish(job)
+        for plan in (made, ending):
+            if plan is not None and not plan.choices:
+                raise plan.failure()
+        purchase = self._purchasing.begin(job, _notes(job, listing), ending.choices[0] if ending else None)
         refused: Refused | None = None
         for choice in made.choices:
             if not self._health.admit(choice.offer.name):

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from pricing import Usage
-from providers.contract import Format, Image, ImageRequest, Note, Picture
+from providers.contract import Format, Image, ImageRequest, Note, Picture, UpscaleKind
 from proxy.ledger.accounts import Key
 from proxy.store import Stored
 from proxy.transport import Lease
@@ -17,6 +17,14 @@ from proxy.transport import Lease
 
 async def unseen(image: Image, index: int) -> None:
     """What becomes of an unfinished picture that nobody watches."""
+
+
+def unheard(micros: int) -> None:
+    """What becomes of the news that money is held, where nobody waits for it."""
+
+
+FINISHER = "upscale"
+"""The model, by role, that makes pictures larger after they were drawn."""
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -38,7 +46,15 @@ class Job(Struct, frozen=True, kw_only=True):
     max_cost: Decimal | None = None
     keep: bool = False
     """Its pictures are to be stored before it is answered: a link is wanted, or a repeat is announced."""
+    finish: UpscaleKind | None = None
+    """Every picture is made larger afterwards, by an offer of the model FINISHER."""
+    providers: frozenset[str] | None = None
+    """The only ones that may serve it."""
+    recall: str | None = None
+    """What its dialect wants to be told of it later."""
     preview: Callable[[Image, int], Awaitable[None]] = unseen
+    held: Callable[[int], None] = unheard
+    """Told, once, when its money is held: micro-USD."""
     notes: tuple[Note, ...] = ()
 
 
@@ -53,6 +69,10 @@ class Answer(Struct, frozen=True, kw_only=True):
     offer: str
     """`provider/model` of the last one that delivered."""
     pictures: tuple[Picture, ...]
+    prompt: str = ""
+    """As it was sent; not kept."""
+    missing: int = 0
+    """Pictures that were asked for and not made."""
     stored: tuple[Stored, ...] = ()
     """Where they lie, in their order; empty where they are not kept."""
     usage: Usage = Usage()

@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 from PIL import ImageChops
 
 from providers.contract import Code, Edit, Failure, Fault, Format, Image, ImageRequest, Mask, Polarity
+from proxy.retouch import Encoding, Retouched, Shape, retouch, rgb_rows
 
 T = TypeVar("T")
 ACCEPTED = (Format.PNG, Format.JPEG, Format.WEBP)
@@ -62,6 +63,24 @@ class Studio:
             return await self._run(lambda: _encode(image, wanted, compression))
         except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
             raise Failure(Fault.MALFORMED, "the vendor's picture is damaged and cannot be decoded") from error
+
+    async def cut(self, image: Image, width: int, height: int) -> Image:
+        """The picture filled into a size, what is over cut off evenly. Raises MALFORMED as `encode` does."""
+        shape = Shape(width=width, height=height)
+        encoding = Encoding(format=str(image.format), quality=95, strip=False)
+        try:
+            made = await self._run(lambda: retouch(image.body, encoding, shape, pixels=self._pixels))
+        except ValueError as error:
+            raise Failure(Fault.MALFORMED, "the vendor's picture is damaged and cannot be decoded") from error
+        return Image(made.body)
+
+    async def retouch(self, body: bytes, encoding: Encoding, shape: Shape | None) -> Retouched:
+        """A caller's picture shaped and encoded anew. Raises DamagedError."""
+        return await self._run(lambda: retouch(body, encoding, shape, pixels=self._pixels))
+
+    async def pixels(self, image: Image) -> tuple[int, int, bytes]:
+        """Width, height and pixels of a picture, three bytes each, row by row. Raises DamagedError."""
+        return await self._run(lambda: rgb_rows(image.body, self._pixels))
 
     async def turn_mask(self, request: ImageRequest, wanted: Polarity) -> ImageRequest:
         """The request with its mask in the polarity a model wants; the very request where there is nothing to turn."""

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pricing import Billable, Quote, from_micros, to_micros
-from providers.contract import Code, Edit, Failure, Fault, Format, Image, ImageRequest, Note, Picture, Result
+from providers.contract import Code, Edit, Failure, Fault, Format, Image, ImageRequest, Note, Picture, Result, Upscale
 from providers.contract.fit import RASTER
 from providers.contract.request import split
 from proxy.catalogue import Catalogue
@@ -48,9 +48,9 @@ class Purchasing(Struct, frozen=True, kw_only=True):
     request_s: float
     """Seconds a job may take over all its attempts."""
 
-    def begin(self, job: Job, notes: tuple[Note, ...]) -> Purchase:
-        """A purchase for a job."""
-        return Purchase(self, job, notes)
+    def begin(self, job: Job, notes: tuple[Note, ...], last: Choice | None = None) -> Purchase:
+        """A purchase for a job; `last` makes every picture larger, and is held together with it."""
+        return Purchase(self, job, notes, last)
 
 
 class _Part(Struct, frozen=True):
@@ -64,9 +64,12 @@ class _Part(Struct, frozen=True):
 class Purchase:
     """What one job has bought so far."""
 
-    def __init__(self, needs: Purchasing, job: Job, notes: tuple[Note, ...]) -> None:
+    def __init__(self, needs: Purchasing, job: Job, notes: tuple[Note, ...], last: Choice | None) -> None:
         self._needs = needs
         self._job = job
+        self._last = last
+        self._waiting: list[Hold] = []
+        """What is held to make the pictures of an attempt larger."""
         self._day = datetime.fromtimestamp(job.created / 1000, UTC).date()
         self._ends = time.monotonic() + needs.request_s
         self._missing = job.request.n
@@ -97,9 +100,13 @@ class Purchase:
             await self._close()
         self._parts = self._whole(choice) or await self._divided(choice)
         orders = tuple([self._order(choice.offer, part) for part in self._parts])
+        if self._last is not None:
+            orders += (self._last_order(self._last),) * self._missing
         order = Reserve(job=self._record(orders), orders=orders, first=not self._recorded, sequence=self._recorded)
         held = await self._needs.ledger.reserve(order)
         if isinstance(held, Held):
+            if not self._recorded:
+                self._job.held(sum([hold.micros for hold in held.holds]))
             self._recorded += len(held.holds)
             self._quoted += sum([hold.micros for hold in held.holds])
         elif isinstance(held, Refused):
@@ -119,7 +126,9 @@ class Purchase:
     async def attempt(self, choice: Choice, held: Held) -> None:
         """Ask an offer, once for every hold."""
         self._choice = choice
-        pairs = list(zip(self._parts, held.holds, strict=True))
+        count = len(self._parts)
+        self._waiting = list(held.holds[count:])
+        pairs = list(zip(self._parts, held.holds[:count], strict=True))
         if len(pairs) == 1:
             said = [await self._ask(choice.offer, *pairs[0])]
         else:
@@ -131,12 +140,16 @@ class Purchase:
                 self._failed(hold, answer)
             else:
                 await self._bought(choice.offer, part, hold, answer)
+        while self._waiting:
+            self._outcomes.append(Outcome(hold=self._waiting.pop().hold, kind="release", detail="not needed"))
 
     async def finish(self, refused: Refused | None) -> Answer:
         """End the job: with its pictures, or by raising why there are none."""
         if not self._pictures:
             await self._close(failed=not self._ambiguous)
             if self._failure is not None:
+                if self._failure.charged:  # a client that tries again would pay again
+                    raise Failure(Fault.AMBIGUOUS, self._failure.detail) from self._failure
                 raise self._failure
             raise _over(refused) if refused else Failure(Fault.UNAVAILABLE, BUSY, retry_after=1.0)
         if self._missing:
@@ -193,10 +206,17 @@ class Purchase:
         self._notes.extend(result.notes)
         wanted = self._job.request.format
         for picture in result.pictures:
+            if self._last is not None:
+                picture = await self._enlarged(self._last, picture)
+            if self._job.request.exact:
+                picture = await self._cut(picture)
             if wanted is not None and picture.image.format is not wanted and picture.image.format in RASTER:
                 self._pictures.append(await self._encoded(picture, wanted))
             else:
                 self._pictures.append(picture)
+        self._tell_settled(offer, hold, cost, count)
+
+    def _tell_settled(self, offer: Offer, hold: Hold, cost: int, count: int) -> None:
         self._needs.tell(
             Settled(
                 request=self._job.id,
@@ -210,10 +230,50 @@ class Purchase:
             )
         )
 
+    async def _enlarged(self, last: Choice, picture: Picture) -> Picture:
+        """The picture made larger; the picture as it is, with a note, where that fails."""
+        if not self._waiting:
+            return picture  # more than was asked for
+        hold = self._waiting.pop()
+        await self._needs.ledger.begin(hold.hold)
+        request = last.fit.request
+        assert isinstance(request, Upscale)
+        part = _Part(replace(request, picture=picture.image), last.billable, hold.micros)
+        answer = await self._ask(last.offer, part, hold)
+        if isinstance(answer, Failure):
+            self._notes.append(Note("upscale", f"failed, the picture is as it was drawn: {answer.detail}"))
+            self._left(hold, answer)
+            return picture
+        cost = cost_of(last.offer, hold, part.billable, answer.usage, self._day)
+        self._cost += cost
+        usage = msgspec.json.encode(answer.usage).decode()
+        self._outcomes.append(Outcome(hold=hold.hold, kind="settle", micros=cost, images=0, detail=usage))
+        self._tell_settled(last.offer, hold, cost, 0)
+        larger = answer.pictures[0]
+        return replace(larger, seed=picture.seed, revised_prompt=picture.revised_prompt)
+
+    async def _cut(self, picture: Picture) -> Picture:
+        """The picture at exactly the size asked for."""
+        request = self._job.request
+        if request.width is None or request.height is None or self._last is not None:
+            return picture
+        if (picture.image.width, picture.image.height) == (request.width, request.height):
+            return picture
+        try:
+            image = await self._needs.studio.cut(picture.image, request.width, request.height)
+        except Failure as failure:  # it is paid for: better in another size than not at all
+            self._notes.append(Note("size", f"stays {picture.image.width}x{picture.image.height}: {failure.detail}"))
+            return picture
+        return replace(picture, image=image)
+
     def _failed(self, hold: Hold, failure: Failure) -> None:
         if self._failure is None or self._failure.fault not in FINAL:
             self._failure = failure
-        if failure.fault is not Fault.AMBIGUOUS:
+        self._left(hold, failure)
+
+    def _left(self, hold: Hold, failure: Failure) -> None:
+        """Release a hold; keep it, where the vendor may have charged for it."""
+        if failure.fault is not Fault.AMBIGUOUS and not failure.charged:
             self._outcomes.append(Outcome(hold=hold.hold, kind="release", detail=failure.fault))
             return
         self._ambiguous = True
@@ -269,9 +329,19 @@ class Purchase:
             facts=msgspec.json.encode(part.billable).decode(),
         )
 
+    def _last_order(self, last: Choice) -> HoldOrder:
+        return HoldOrder(
+            provider=last.offer.provider,
+            model=last.offer.model.name,
+            micros=to_micros(last.quote.usd),
+            images=0,
+            facts=msgspec.json.encode(last.billable).decode(),
+            waits=True,
+        )
+
     def _record(self, orders: tuple[HoldOrder, ...]) -> JobRecord:
         job = self._job
-        whole = len(orders) == 1 and self._missing == job.request.n
+        whole = len(self._parts) == 1 and self._missing == job.request.n
         return JobRecord(
             job=job.id,
             team=job.key.team,
@@ -281,6 +351,7 @@ class Purchase:
             facts=orders[0].facts if whole else msgspec.json.encode(job.request.billable()).decode(),
             print=job.print,
             idempotency=job.idempotency,
+            recall=job.recall,
         )
 
     async def _close(self, answer: Answer | None = None, *, failed: bool = False) -> None:
@@ -317,6 +388,8 @@ class Purchase:
             model=self._job.request.model,
             offer=self._choice.offer.name,
             pictures=tuple(self._pictures),
+            prompt=self._job.request.prompt,
+            missing=self._missing,
             stored=stored,
             usage=total([result.usage for result in self._results]),
             quality=said.quality or fitted.quality,

@@ -48,6 +48,7 @@ class Code(StrEnum):
     NOT_AN_IMAGE = "not_an_image"
     NOT_JSON = "not_json"
     UNREACHABLE_LINK = "unreachable_link"
+    UNKNOWN_ASSET = "unknown_asset"
     CONFLICT = "conflict"
     PENDING = "pending"
     BUDGET = "budget"
@@ -67,14 +68,19 @@ class Failure(Exception):  # noqa: N818  a failure is the domain's word, and the
         code: Code | None = None,
         field: str | None = None,
         retry_after: float | None = None,
+        charged: bool = False,
     ) -> None:
-        """`field` is the request field at fault, in this contract's words; `retry_after` is in seconds."""
+        """`field` is the request field at fault, in this contract's words; `retry_after` is in seconds.
+
+        `charged`: the vendor took the request and may have charged for it, though nothing came of it.
+        """
         super().__init__(f"{fault}: {detail}")
         self.fault = fault
         self.detail = detail
         self.code = code
         self.field = field
         self.retry_after = retry_after
+        self.charged = charged
 
 
 class Note(Struct, frozen=True):

@@ -108,6 +108,14 @@ class Image:
         self._look(pybase64.b64decode(view, validate=True))
         return self
 
+    @classmethod
+    def to_come(cls, width: int, height: int) -> Image:
+        """A picture that is still to be made: its size can be priced, its bytes cannot be had."""
+        self = cls.__new__(cls)
+        self._body = self._text = None
+        self.format, self.width, self.height = Format.PNG, width, height
+        return self
+
     @property
     def body(self) -> bytes:
         """The picture's bytes. Raises ValueError where it came as base64 that is not valid."""

@@ -3,40 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from uuid import UUID, uuid4
 
 import msgspec
 from litestar.types import HTTPScope, Receive, Send
-from msgspec import Struct
 from msgspec.structs import replace
 
 from pricing import from_micros
-from providers.contract import Code, Edit, Failure, Fault, Image, Note
+from providers.contract import Code, Failure, Fault, Image, Note
 from providers.contract.image import Buffer
-from proxy.dialects.contract import Ask, Dialect, Generating, Incoming, Outgoing, Served, Shown, Source
-from proxy.edge.admission import Admission
-from proxy.edge.wire import GoneError, Intake, begin, gone, headers_of, origin, put, query_of, respond
-from proxy.events import RequestEnded, Tell
+from proxy.dialects.contract import Accepted, Ask, Dialect, Generating, Incoming, Outgoing, Served, Shown
+from proxy.edge.desk import Desk
+from proxy.edge.preparing import Preparation
+from proxy.edge.wire import GoneError, begin, gone, headers_of, put, query_of, respond
+from proxy.events import RequestEnded
 from proxy.explain import explain, usd
-from proxy.gateway import Gateway
 from proxy.job import Answer, Job
 from proxy.ledger.accounts import Key
-from proxy.ledger.book import Ledger
 from proxy.limits import Remaining
-from proxy.pictures import Studio, check_mask
-from proxy.repeats import Repeats
-from proxy.store import DiskStore, Links
-from proxy.transport import Guard, Lease, LinkError, Room
+from proxy.transport import Lease
 
-LARGE = 262_144
-"""A body from this size on is parsed and hashed in a thread."""
 BROKEN = "The server had an error while processing your request."
 UNSTORED = "The pictures were made and cannot be kept for a link now; try again, or ask for the pictures themselves."
 UNFIT = re.compile(r"[^ -~]")
@@ -45,23 +37,13 @@ ALIVE_S = 15.0
 """An event stream in which nothing happens says so this often."""
 
 
-class Desk(Struct, frozen=True, kw_only=True):
-    """What the edge needs of the rest."""
+Speaker = tuple[Dialect, Generating]
+"""A dialect, and its route on a path."""
 
-    gateway: Gateway
-    admission: Admission
-    intake: Intake
-    ledger: Ledger
-    repeats: Repeats
-    store: DiskStore
-    links: Links
-    studio: Studio
-    guard: Guard
-    room: Room
-    tell: Tell
-    public_url: str | None
-    prompts: bool
-    """Whether events may carry prompts."""
+
+def request_uuid() -> str:
+    """A new id for dialects whose ids are UUIDs: its last byte is left for the places of the pictures."""
+    return str(UUID(bytes=uuid4().bytes[:15] + b"\0"))
 
 
 def request_id() -> str:
@@ -72,32 +54,36 @@ def request_id() -> str:
 class Visit:
     """One request."""
 
-    def __init__(
-        self, desk: Desk, dialect: Dialect, route: Generating, scope: HTTPScope, receive: Receive, send: Send
-    ) -> None:
+    def __init__(self, desk: Desk, speakers: Sequence[Speaker], scope: HTTPScope, receive: Receive, send: Send) -> None:
+        """`speakers`: who shares the path; the last one takes what nobody claims, and what cannot be read."""
         self._desk = desk
-        self._dialect = dialect
-        self._route = route
+        self._speakers = speakers
+        self._dialect, self._route = speakers[-1]
         self._scope = scope
         self._receive = receive
         self._send = send
         self._id = request_id()
         self._began = time.perf_counter()
         self._headers = headers_of(scope)
-        self._told: dict[str, Any] = {"operation": route.operation}
+        self._told: dict[str, Any] = {"operation": self._route.operation}
         self._key: Key | None = None
         self._remaining: Remaining | None = None
+        self._entered = False
+        self._lease: Lease | None = None
+        self._taken = 0
+        self._goes_on = False
+        """Its caller is answered, its work is not done: `_ended` does what is left to do."""
 
     async def __call__(self) -> None:
         """Serve it. Whatever happens, it is answered in the dialect's words, and told."""
         status = 499  # the client closed its request
         try:
             self._key = key = await self._desk.admission.authenticate(self._headers)
+            if len(self._speakers) > 1 and key.dialect is not None:
+                self._speak([each for each in self._speakers if each[0].name == key.dialect] or self._speakers)
             self._remaining = await self._desk.admission.enter(key)
-            try:
-                status = await self._serve(key)
-            finally:
-                self._desk.admission.leave(key)
+            self._entered = True
+            status = await self._serve(key)
         except GoneError:
             self._told["delivered"] = False
         except Failure as failure:
@@ -106,78 +92,109 @@ class Visit:
             logging.getLogger(__name__).exception("%s broke", self._id)
             status = await self._refuse(Failure(Fault.UNAVAILABLE, BROKEN, code=Code.INTERNAL))
         finally:
-            self._tell(status)
+            self._leave()
+            if not self._goes_on:
+                self._tell(status)
+
+    def _leave(self) -> None:
+        """Count the request out, and give back what it took of memory; unless it goes on."""
+        if self._goes_on:
+            return
+        if self._entered and self._key is not None:
+            self._desk.admission.leave(self._key)
+            self._entered = False
+        if self._lease is not None:
+            self._lease.release()
+        self._desk.intake.give(self._taken)
+        self._taken = 0
 
     async def _serve(self, key: Key) -> int:
         body = await self._desk.intake.read(self._headers, self._receive)
-        lease = Lease(self._desk.room)
-        try:
-            ask, job = await self._prepare(key, body, lease)
-            self._told |= {"model": job.request.model, "operation": job.request.operation}
-            if self._desk.prompts:
-                self._told["prompt"] = job.request.prompt
-            if "x-darkroom-dry-run" in self._headers:
-                return await self._explain(job)
-            if ask.streams:
-                return await self._stream(ask, job)
-            answer, joined = await self._desk.gateway.serve(job)
-            return await self._deliver(ask, job, answer, joined)
-        finally:
-            lease.release()
-            self._desk.intake.give(len(body))
+        self._taken = len(body)
+        self._lease = lease = Lease(self._desk.room)
+        incoming = self._incoming(body)
+        if self._dialect.uuids:
+            self._id = request_uuid()
+        ask, job = await Preparation(self._desk, self._dialect, self._route, key, lease).job(self._id, incoming)
+        self._told |= {"model": job.request.model, "operation": job.request.operation}
+        if self._desk.prompts:
+            self._told["prompt"] = job.request.prompt
+        if "x-darkroom-dry-run" in self._headers:
+            return await self._explain(job)
+        if ask.streams:
+            return await self._stream(ask, job)
+        if self._route.accept is not None:
+            return await self._accept(self._route.accept, ask, job)
+        answer, joined = await self._desk.gateway.serve(job)
+        return await self._deliver(ask, job, answer, joined)
 
-    # From bytes to a job.
-
-    async def _prepare(self, key: Key, body: bytes, lease: Lease) -> tuple[Ask, Job]:
+    def _incoming(self, body: bytes) -> Incoming:
+        """The request, in the dialect it turns out to be in."""
         incoming = Incoming(
             method=self._scope["method"],
             path=self._scope["path"],
             headers=self._headers,
             query=query_of(self._scope),
             body=body,
+            options=self._desk.options.get(self._dialect.name, {}),
         )
-        if len(body) < LARGE:
-            ask, print_ = self._route.parse(incoming), fingerprint(key, incoming)
+        for speaker in self._speakers[:-1]:
+            claims = speaker[1].claims
+            if claims is not None and claims(incoming):
+                self._speak([speaker])
+                return replace(incoming, options=self._desk.options.get(self._dialect.name, {}))
+        return incoming
+
+    def _speak(self, speakers: Sequence[Speaker]) -> None:
+        self._speakers = speakers
+        self._dialect, self._route = speakers[-1]
+        self._told["operation"] = self._route.operation
+
+    # Answered before the pictures are there.
+
+    async def _accept(self, accept: Callable[[Ask, Accepted], Outgoing], ask: Ask, job: Job) -> int:
+        """Answer as soon as the money is held; until then, a failure is answered like any other."""
+        held: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        work = self._desk.background.start(self._work(replace(job, held=held.set_result)))
+        await asyncio.wait({work, held}, return_when=asyncio.FIRST_COMPLETED)
+        id_ = job.id
+        if held.done():
+            micros = held.result()
+        else:  # it has come to its end already: an earlier request's answer, or nothing
+            outcome = work.result()
+            if isinstance(outcome, Failure):
+                raise outcome
+            id_, micros = outcome.job, outcome.quoted
+        outgoing = accept(ask, Accepted(request_id=id_, created=job.created // 1000, held=from_micros(micros)))
+        extra = {**self._id_headers(), "x-darkroom-estimated-cost": usd(from_micros(micros))}
+        await respond(self._send, outgoing, extra)
+        if work.done():
+            self._ended(work)
         else:
-            ask, print_ = await asyncio.to_thread(lambda: (self._route.parse(incoming), fingerprint(key, incoming)))
-        images = [await self._picture(source, lease) for source in ask.sources] if ask.sources else []
-        request = ask.compose(images)
-        if isinstance(request, Edit) and request.mask is not None:
-            check_mask(request.pictures[0], request.mask.image, request.mask.changes)
-        idempotency = self._headers.get("idempotency-key") or None
-        job = Job(
-            id=self._id,
-            key=key,
-            dialect=self._dialect.name,
-            request=request,
-            print=print_,
-            created=time.time_ns() // 1_000_000,
-            lease=lease,
-            idempotency=_checked_key(idempotency),
-            retry=_count(self._headers.get("x-stainless-retry-count")),
-            strict=_strict(self._headers.get("x-darkroom-strict", "false")),
-            max_cost=_ceiling(self._headers.get("x-darkroom-max-cost")),
-            keep=ask.links or idempotency is not None,
-            notes=ask.notes,
-        )
-        return ask, job
+            self._goes_on = True
+            work.add_done_callback(self._ended)
+        return outgoing.status
 
-    async def _picture(self, source: Source, lease: Lease) -> Image:
-        body = source.body
-        if source.url is not None:
-            body = await self._follow(source.url, source.field, lease)
-        assert body is not None
-        return await self._desk.studio.inspect(body, source.field)
-
-    async def _follow(self, url: str, field: str, lease: Lease) -> bytes:
-        """What is behind a caller's link. Raises REJECTED."""
+    async def _work(self, job: Job) -> Answer | Failure:
         try:
-            async with asyncio.timeout(60):
-                return await self._desk.guard.fetch(url, lease)
-        except (LinkError, TimeoutError) as error:
-            why = f": {error}" if isinstance(error, LinkError) else ""
-            detail = f"Failed to download the image of '{field}'{why}."
-            raise Failure(Fault.REJECTED, detail, code=Code.UNREACHABLE_LINK, field=field) from error
+            answer, joined = await self._desk.gateway.serve(job)
+        except Failure as failure:
+            return failure
+        self._note(answer, joined)
+        if not answer.stored:  # the disk was full when it was to be stored: whoever asks for it may have better luck
+            self._desk.repeats.remember(job, answer)
+        return answer
+
+    def _ended(self, work: asyncio.Task[Answer | Failure]) -> None:
+        """It is over, long after its caller was answered."""
+        failure = None if work.cancelled() or work.exception() else work.result()
+        if isinstance(failure, Failure):
+            self._told |= {"fault": failure.fault, "detail": failure.detail}
+        if not self._goes_on:
+            return
+        self._goes_on = False
+        self._leave()
+        self._tell(200)
 
     # From an answer to bytes.
 
@@ -190,7 +207,8 @@ class Visit:
             if not joined:
                 self._desk.repeats.remember(job, answer)
             raise Failure(Fault.UNAVAILABLE, UNSTORED, retry_after=1.0) from error
-        outgoing = self._route.render(ask, served(answer, links))
+        pixels = await self._pixels(answer) if ask.pixels else ()
+        outgoing = self._route.render(ask, self._served(answer, links, pixels))
         delivered = not gone(self._receive)
         if delivered:
             delivered = await respond(self._send, outgoing, self._answer_headers(answer), self._receive)
@@ -208,12 +226,11 @@ class Visit:
 
     async def _links(self, answer: Answer) -> list[str]:
         stored = answer.stored or [await self._desk.store.put(picture.image) for picture in answer.pictures]
-        return [f"{self._origin()}{self._desk.links.link(each)}" for each in stored]
+        begins = self._desk.origin(self._scope, self._headers)
+        return [self._desk.link(self._dialect, each, begins) for each in stored]
 
-    def _origin(self) -> str:
-        if self._desk.public_url:
-            return self._desk.public_url.rstrip("/")
-        return origin(self._scope, self._headers)
+    async def _pixels(self, answer: Answer) -> list[bytes]:
+        return [(await self._desk.studio.pixels(picture.image))[2] for picture in answer.pictures]
 
     def _answer_headers(self, answer: Answer) -> dict[str, str]:
         provider, _, model = answer.offer.partition("/")
@@ -244,7 +261,7 @@ class Visit:
         if wanted != "plan":
             raise Failure(Fault.REJECTED, f"X-Darkroom-Dry-Run takes 'plan', not '{wanted[:40]}'.", code=Code.INVALID)
         budget = await self._desk.ledger.budget(job.key.team, job.key.key)
-        told = explain(self._desk.gateway.plan(job), job, budget)
+        told = explain(self._desk.gateway.plan(job), job, budget, self._desk.gateway.finish(job))
         outgoing = Outgoing(headers={"content-type": "application/json"}, body=(msgspec.json.encode(told),))
         await respond(self._send, outgoing, self._id_headers())
         return outgoing.status
@@ -289,7 +306,7 @@ class Visit:
             await put(self._send, last=True)
             return 200
         self._note(answer, joined)
-        await self._push(streaming.finished(ask, served(answer)), began, self._answer_headers(answer))
+        await self._push(streaming.finished(ask, self._served(answer)), began, self._answer_headers(answer))
         delivered = not gone(self._receive)
         await put(self._send, last=True)
         self._told["delivered"] = delivered
@@ -331,9 +348,13 @@ class Visit:
             )
         )
 
+    def _served(self, answer: Answer, links: Sequence[str] = (), pixels: Sequence[bytes] = ()) -> Served:
+        return served(answer, links, pixels, time.perf_counter() - self._began)
 
-def served(answer: Answer, links: Sequence[str] = ()) -> Served:
-    """An answer as a dialect renders it; with the links to its pictures, where links are wanted."""
+
+def served(answer: Answer, links: Sequence[str], pixels: Sequence[bytes], seconds: float) -> Served:
+    """An answer as a dialect renders it; with links and pixels of its pictures, where they are wanted."""
+    provider, _, drawn_by = answer.offer.partition("/")
     return Served(
         request_id=answer.job,
         created=answer.created,
@@ -345,6 +366,7 @@ def served(answer: Answer, links: Sequence[str] = ()) -> Served:
                     link=links[place] if links else None,
                     revised_prompt=picture.revised_prompt,
                     seed=picture.seed,
+                    pixels=pixels[place] if pixels else None,
                 )
                 for place, picture in enumerate(answer.pictures)
             ]
@@ -352,19 +374,14 @@ def served(answer: Answer, links: Sequence[str] = ()) -> Served:
         usage=answer.usage,
         quality=answer.quality,
         background=answer.background,
+        prompt=answer.prompt,
+        provider=provider,
+        drawn_by=drawn_by,
+        notes=answer.notes,
+        missing=answer.missing,
+        charged=from_micros(answer.charged),
+        seconds=seconds,
     )
-
-
-def fingerprint(key: Key, incoming: Incoming) -> bytes:
-    """What is the same for a request and its retry: key, route and body, whatever boundary a form was built with."""
-    hashed = hashlib.sha256(f"{key.key}\n{incoming.path}\n".encode())
-    boundary = incoming.headers.get("content-type", "").partition("boundary=")[2].strip('"')
-    if boundary:
-        for piece in incoming.body.split(boundary.encode("latin-1")):
-            hashed.update(piece)
-    else:
-        hashed.update(incoming.body)
-    return hashed.digest()
 
 
 def notes_header(notes: Sequence[Note]) -> str:
@@ -372,34 +389,3 @@ def notes_header(notes: Sequence[Note]) -> str:
     text = "; ".join(f"{note.field}: {note.detail}" for note in notes)
     plain = UNFIT.sub("?", text)
     return plain if len(plain) <= 1000 else f"{plain[:997]}..."
-
-
-def _checked_key(key: str | None) -> str | None:
-    if key is not None and len(key) > 255:
-        raise Failure(Fault.REJECTED, "An Idempotency-Key has at most 255 characters.", code=Code.INVALID)
-    return key
-
-
-def _count(text: str | None) -> int:
-    return int(text) if text and text.isdecimal() and len(text) < 4 else 0
-
-
-def _strict(text: str) -> bool:
-    if text.lower() not in ("true", "1", "false", "0"):
-        detail = f"X-Darkroom-Strict takes 'true' or 'false', not '{text[:40]}'."
-        raise Failure(Fault.REJECTED, detail, code=Code.INVALID, field="strict")
-    return text.lower() in ("true", "1")
-
-
-def _ceiling(text: str | None) -> Decimal | None:
-    if text is None:
-        return None
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        amount = Decimal("nan")
-    exponent = amount.as_tuple().exponent
-    if not isinstance(exponent, int) or abs(exponent) > 20 or amount < 0:  # 1E-999999999 would fill the memory in words
-        detail = f"X-Darkroom-Max-Cost is an amount in USD, not '{text[:40]}'."
-        raise Failure(Fault.REJECTED, detail, code=Code.INVALID, field="max_cost")
-    return amount

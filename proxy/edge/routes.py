@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import ip_address
 from typing import Any, cast
@@ -16,12 +17,12 @@ from litestar.handlers import ASGIRouteHandler, HTTPRouteHandler
 from litestar.types import ASGIApp, ExceptionHandlersMap, HTTPScope, Receive, Scope, Send
 
 from providers.contract import Code, Failure, Fault, Secret
-from proxy.catalogue import Catalogue
-from proxy.dialects.contract import Card, Dialect, Generating, Incoming, Informing, Outgoing
-from proxy.edge.generating import BROKEN, Desk, Visit, request_id
+from proxy.dialects.contract import Dialect, Generating, Incoming, Informing, Outgoing, Talking
+from proxy.edge.desk import Desk
+from proxy.edge.generating import BROKEN, Speaker, Visit, request_id
+from proxy.edge.talking import NOBODY, Conversation
 from proxy.edge.wire import origin, respond
 from proxy.ledger.accounts import Key
-from proxy.store.links import PATH
 
 JSON = {"content-type": "application/json"}
 AnyRequest = Request[Any, Any, Any]
@@ -35,14 +36,12 @@ class Edge:
         self,
         desk: Desk,
         dialects: Sequence[Dialect],
-        catalogue: Catalogue,
         metrics: Callable[[], Awaitable[bytes]] | None,
         metrics_token: Secret | None,
     ) -> None:
         """`metrics` renders the exposition where it is served on this address; the first dialect speaks for all."""
         self._desk = desk
         self._dialects = dialects
-        self._catalogue = catalogue
         self._metrics = metrics
         self._metrics_token = metrics_token
 
@@ -51,16 +50,20 @@ class Edge:
         handlers: list[ASGIRouteHandler | HTTPRouteHandler] = [
             asgi(path, copy_scope=False)(handle) for path, handle in self.generating().items()
         ]
-        handlers += [
-            self._informing(dialect, entry)
-            for dialect in self._dialects
-            for entry in dialect.routes
-            if isinstance(entry, Informing)
-        ]
+        for dialect in self._dialects:
+            for entry in dialect.routes:
+                if isinstance(entry, Generating):
+                    continue
+                make = self._informing if isinstance(entry, Informing) else self._talking
+                answer = make(dialect, entry)  # type: ignore[arg-type]
+                handlers += [
+                    _handler(path, entry.method, answer) for path in (entry.path, f"/{dialect.name}{entry.path}")
+                ]
         first = self._dialects[0]
+        links = {dialect.links.rpartition("/")[0] for dialect in self._dialects}
+        handlers += [_handler(f"{path}/{{name:str}}", "GET", self._picture) for path in sorted(links)]
         handlers += [
             _handler("/v1/darkroom/requests/{id:str}", "GET", self._authenticated(first, self._request_state)),
-            _handler(f"{PATH}/{{name:str}}", "GET", self._picture),
             _handler("/health/live", "GET", self._live),
             _handler("/health/ready", "GET", self._ready),
         ]
@@ -89,36 +92,57 @@ class Edge:
         return Failure(Fault.REJECTED, detail, code=Code.UNKNOWN_ROUTE)
 
     def generating(self) -> dict[str, ASGIApp]:
-        """The routes that make pictures, by path: each answers everything itself, its own mistakes too."""
+        """The routes that make pictures, by path: each answers everything itself, its own mistakes too.
+
+        Where dialects share a path, each request tells which it speaks; under `/<dialect>` the path says it.
+        """
+        speakers: dict[str, list[Speaker]] = defaultdict(list)
+        for dialect in self._dialects:
+            for entry in dialect.routes:
+                if isinstance(entry, Generating):
+                    speakers[entry.path].append((dialect, entry))
+                    speakers[f"/{dialect.name}{entry.path}"].append((dialect, entry))
         return {
-            entry.path: self._generating(dialect, entry)
-            for dialect in self._dialects
-            for entry in dialect.routes
-            if isinstance(entry, Generating)
+            path: self._generating(sorted(found, key=lambda speaker: speaker[1].claims is None))
+            for path, found in speakers.items()
         }
 
-    def _generating(self, dialect: Dialect, entry: Generating) -> ASGIApp:
+    def _generating(self, speakers: Sequence[Speaker]) -> ASGIApp:
+        dialect, entry = speakers[-1]
+
         async def handle(scope: Scope, receive: Receive, send: Send) -> None:
             http = cast(HTTPScope, scope)
             if http["method"] == entry.method:
-                await Visit(self._desk, dialect, entry, http, receive, send)()
+                await Visit(self._desk, speakers, http, receive, send)()
                 return
             outgoing = dialect.render_error(_wrong_method(entry.path, http["method"]))
             await respond(send, outgoing, {"x-request-id": request_id(), "allow": entry.method})
 
         return handle
 
-    def _informing(self, dialect: Dialect, entry: Informing) -> HTTPRouteHandler:
+    def _informing(self, dialect: Dialect, entry: Informing) -> Answerer:
         async def tell(key: Key, incoming: Incoming) -> Outgoing:
-            return entry.answer(incoming, self._cards(key))
+            return entry.answer(incoming, self._desk.cards(key, dialect.name))
 
-        return _handler(entry.path, entry.method, self._authenticated(dialect, tell))
+        return self._authenticated(dialect, tell)
 
-    def _authenticated(self, dialect: Dialect, tell: Callable[[Key, Incoming], Awaitable[Outgoing]]) -> Answerer:
+    def _talking(self, dialect: Dialect, entry: Talking) -> Answerer:
+        async def converse(key: Key, incoming: Incoming) -> Outgoing:
+            begins = self._desk.public_url.rstrip("/") if self._desk.public_url else incoming.origin
+            return await Conversation(self._desk, dialect, key, begins).hold(entry.talk(incoming))
+
+        return self._authenticated(dialect, converse, public=entry.public)
+
+    def _authenticated(
+        self, dialect: Dialect, tell: Callable[[Key, Incoming], Awaitable[Outgoing]], *, public: bool = False
+    ) -> Answerer:
         async def answer(request: AnyRequest) -> Outgoing:
             headers = dict(request.headers.items())
+            taken = 0
             try:
-                key = await self._desk.admission.authenticate(headers)
+                key = NOBODY if public else await self._desk.admission.authenticate(headers)
+                body = await self._desk.intake.read(headers, request.receive)
+                taken = len(body)
                 incoming = Incoming(
                     method=request.method,
                     path=request.url.path,
@@ -126,26 +150,16 @@ class Edge:
                     origin=origin(request.scope, headers),
                     query=dict(request.query_params.items()),
                     parts={name: str(value) for name, value in request.path_params.items()},
+                    body=body,
+                    options=self._desk.options.get(dialect.name, {}),
                 )
                 return await tell(key, incoming)
             except Failure as failure:
                 return dialect.render_error(failure)
+            finally:
+                self._desk.intake.give(taken)
 
         return answer
-
-    def _cards(self, key: Key) -> list[Card]:
-        """What this key can ask for. A test key is served by the sandbox under every name there is."""
-        return [
-            Card(
-                name=listing.name,
-                model=listing.model,
-                providers=tuple(offer.provider for offer in listing.offers if offer.out is None),
-                served_by=listing.served_by,
-                retired=listing.retired,
-            )
-            for listing in self._catalogue
-            if listing.available or key.test
-        ]
 
     # Our own routes.
 
@@ -166,14 +180,16 @@ class Edge:
         answer = await self._desk.repeats.answer_of(state)
         if answer is not None:
             base = (self._desk.public_url or incoming.origin).rstrip("/")
-            links = [self._desk.links.link(stored) for stored in answer.stored]
-            told["images"] = [{"url": f"{base}{link}"} for link in links]
+            links = [self._desk.link(self._dialects[0], stored, base) for stored in answer.stored]
+            told["images"] = [{"url": link} for link in links]
         return Outgoing(headers=JSON, body=(msgspec.json.encode(told),))
 
     async def _picture(self, request: AnyRequest) -> Outgoing:
         """A stored picture, to whoever has its link."""
         stored = self._desk.links.read(str(request.path_params["name"]))
-        body = await self._desk.store.get(stored) if stored is not None else None
+        body = None
+        if stored is not None:
+            body = await self._desk.store.get(stored) or await self._desk.kept.get(stored)
         if stored is None or body is None:
             failure = Failure(Fault.REJECTED, "This link has expired or never was one.", code=Code.UNKNOWN_ROUTE)
             return self._dialects[0].render_error(failure)

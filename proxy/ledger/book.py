@@ -20,6 +20,7 @@ from proxy.events import LedgerPosted, Tell
 from proxy.ledger.clerk import now_ms
 from proxy.ledger.orders import (
     Answer,
+    Begun,
     Close,
     Closed,
     Erase,
@@ -120,6 +121,10 @@ class Ledger:
         answer = await self._order(order)
         assert isinstance(answer, Held | Refused | Repeated)
         return answer
+
+    async def begin(self, hold: str) -> None:
+        """Say that a hold that waited is going to be used; durable when it returns."""
+        await self._order(Begun(hold=hold))
 
     async def ticket(self, hold: str, ticket: str) -> None:
         """Keep what takes a submission up again; durable when it returns."""

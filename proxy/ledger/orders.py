@@ -37,6 +37,8 @@ class HoldOrder(Struct, frozen=True, kw_only=True, array_like=True):
     """Its quote, in micro-USD."""
     images: int
     facts: str
+    waits: bool = False
+    """Nothing is sent for it before `Begun`: until then it is released without a question."""
 
 
 class Reserve(Struct, frozen=True, kw_only=True, array_like=True, tag=True):
@@ -64,7 +66,7 @@ class Hold(Struct, frozen=True, kw_only=True, array_like=True):
     facts: str
     at: int
     """Milliseconds since 1970; its windows are those of this moment, whenever it is settled."""
-    state: Literal["open", "ambiguous"] = "open"
+    state: Literal["waiting", "open", "ambiguous"] = "open"
     ticket: str | None = None
 
 
@@ -99,6 +101,12 @@ class Ticketed(Struct, frozen=True, kw_only=True, array_like=True, tag=True):
 
     hold: str
     ticket: str
+
+
+class Begun(Struct, frozen=True, kw_only=True, array_like=True, tag=True):
+    """A hold that waited is going to be used."""
+
+    hold: str
 
 
 class Outcome(Struct, frozen=True, kw_only=True, array_like=True):
@@ -155,5 +163,5 @@ class Failed(Struct, frozen=True, array_like=True, tag=True):
     why: str
 
 
-Order = Reserve | Ticketed | Close | Keep | Erase | Forget
+Order = Reserve | Begun | Ticketed | Close | Keep | Erase | Forget
 Answer = Held | Refused | Repeated | Closed | Failed | None

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import astuple, replace
@@ -17,6 +17,7 @@ from sqlalchemy import Connection, bindparam, select, tuple_
 
 from proxy.ledger.orders import (
     Answer,
+    Begun,
     Close,
     Closed,
     Erase,
@@ -112,6 +113,8 @@ class Posting:
                 return self._reserve(order)
             case Close():
                 return self._close(order)
+            case Begun():
+                self._turn(order.hold, "open")
             case Ticketed():
                 self._rows["ticket_hold"].append((order.ticket, order.hold))
             case Keep():
@@ -208,6 +211,7 @@ class Posting:
             images=each.images,
             facts=each.facts,
             at=self._now,
+            state="waiting" if each.waits else "open",
         )
         self._memory.holds[hold.hold] = hold
         self._rows["insert_hold"].append(astuple(hold))
@@ -221,8 +225,8 @@ class Posting:
             if hold is None:
                 continue  # ended before: an end is final, whoever comes second
             if outcome.kind == "ambiguous":
-                self._rows["mark_hold"].append(("ambiguous", hold.hold))
-                self._memory.holds[hold.hold] = replace(hold, state="ambiguous")
+                self._memory.holds[hold.hold] = hold
+                self._turn(hold.hold, "ambiguous")
                 continue
             paid, beyond = self._end(hold, outcome)
             charged += paid
@@ -232,6 +236,11 @@ class Posting:
             if order.state == "failed":
                 self._rows["free_key"].append((None, order.job))
         return Closed(charged, overrun)
+
+    def _turn(self, hold: str, state: Literal["open", "ambiguous"]) -> None:
+        self._rows["mark_hold"].append((state, hold))
+        if hold in self._memory.holds:
+            self._memory.holds[hold] = replace(self._memory.holds[hold], state=state)
 
     def _end(self, hold: Hold, outcome: Outcome) -> tuple[int, int]:
         """Give the hold back, take what it cost. Returns what was charged, and what was spent beyond the budget."""

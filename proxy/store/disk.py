@@ -42,6 +42,10 @@ class DiskStore:
         """A picture's bytes, None where it is gone."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._get, stored)
 
+    async def drop(self, stored: Stored) -> None:
+        """Delete a picture; nothing happens where it is gone."""
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._drop, stored)
+
     async def sweep(self, older_s: float) -> None:
         """Remove what nobody put for so many seconds, and what a crash left half written."""
         before = time.time() - older_s
@@ -73,6 +77,9 @@ class DiskStore:
             return self.path(stored).read_bytes()
         except FileNotFoundError:
             return None
+
+    def _drop(self, stored: Stored) -> None:
+        self.path(stored).unlink(missing_ok=True)
 
     def _sweep(self, before: float) -> PicturesSwept:
         removed = kept = size = 0

@@ -14,7 +14,8 @@ from pathlib import Path
 from providers.contract import Format
 from proxy.store.disk import Stored
 
-PATH = "/v1/temp-images"
+_FORMATS = (Format.PNG, Format.JPEG, Format.WEBP, Format.GIF, Format.SVG)
+"""By the number a token has for them: new ones go to the end."""
 _SIGNATURE = 16
 _SECRET = 32
 
@@ -39,27 +40,28 @@ class Links:
             Path(made.name).rename(file)  # whole or not at all: with half a secret, links could be guessed
         return cls(secret, live_s)
 
-    def link(self, stored: Stored) -> str:
-        """The path of a link that works from now on for as long as configured."""
+    def token(self, stored: Stored) -> str:
+        """What makes a link that works from now on for as long as configured."""
         until = int(self._clock()) + self._live_s
-        said = until.to_bytes(5, "big") + bytes.fromhex(stored.sha256)
-        token = base64.urlsafe_b64encode(said + self._sign(said, stored.format)).decode().rstrip("=")
-        return f"{PATH}/{token}.{stored.format.suffix}"
+        said = until.to_bytes(5, "big") + bytes([_FORMATS.index(stored.format)]) + bytes.fromhex(stored.sha256)
+        return base64.urlsafe_b64encode(said + self._sign(said)).decode().rstrip("=")
 
     def read(self, name: str) -> Stored | None:
-        """The picture a link's last part stands for; None where it was not made here, was altered or has expired."""
-        token, _, suffix = name.rpartition(".")
-        found = next((each for each in Format if each.suffix == suffix), None)
+        """The picture a link's last part stands for: a token, whatever ending it has.
+
+        None where it was not made here, was altered or has expired.
+        """
+        token, _, _ = name.partition(".")
         try:
             raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
             return None
         said, signature = raw[:-_SIGNATURE], raw[-_SIGNATURE:]
-        if found is None or len(said) != 37 or not hmac.compare_digest(signature, self._sign(said, found)):
+        if len(said) != 38 or not hmac.compare_digest(signature, self._sign(said)):
             return None
         if int.from_bytes(said[:5], "big") <= self._clock():
             return None
-        return Stored(said[5:].hex(), found)
+        return Stored(said[6:].hex(), _FORMATS[said[5]])
 
-    def _sign(self, said: bytes, encoded: Format) -> bytes:
-        return hmac.digest(self._secret, said + encoded.encode(), "sha256")[:_SIGNATURE]
+    def _sign(self, said: bytes) -> bytes:
+        return hmac.digest(self._secret, said, "sha256")[:_SIGNATURE]

@@ -110,7 +110,8 @@ class Transport:
             except StopIteration as end:
                 result: Result = end.value
                 return result
-            except Failure:
+            except Failure as failure:
+                failure.charged = talk.paid and failure.fault is Fault.MALFORMED
                 raise
             except asyncio.CancelledError as error:
                 if not limit.over():

@@ -153,6 +153,7 @@ BY_CODE: Mapping[Code, tuple[int, str, str | None]] = {
     Code.NOT_JSON: (400, INVALID, None),
     Code.UNREACHABLE_LINK: (400, INVALID, "failed_to_download_image"),
     Code.BODY_TOO_LARGE: (413, INVALID, "request_too_large"),
+    Code.UNKNOWN_ASSET: (404, INVALID, "not_found"),
     Code.CONFLICT: (409, INVALID, "idempotency_key_in_use"),
     Code.PENDING: (409, "server_error", "request_pending"),
     Code.BUDGET: (429, "insufficient_quota", "insufficient_quota"),

@@ -1,0 +1,189 @@
+"""From a request's bytes to a job: parsed in its dialect, its pictures fetched and looked at, its headers read."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from decimal import Decimal, InvalidOperation
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from providers.contract import Code, Edit, Failure, Fault, Format, Image, ImageRequest, Moderation
+from proxy.dialects.contract import Ask, Dialect, Generating, Incoming, Source
+from proxy.edge.desk import Desk
+from proxy.enhance import enhanced
+from proxy.job import Job
+from proxy.ledger.accounts import Key
+from proxy.ledger.assets import AssetRow
+from proxy.pictures import check_mask
+from proxy.store import Stored
+from proxy.transport import Lease, LinkError
+
+LARGE = 262_144
+"""A body from this size on is parsed and hashed in a thread."""
+FOLLOW_S = 60.0
+"""Seconds a caller's link may take."""
+
+
+class Preparation:
+    """Prepares one job."""
+
+    def __init__(self, desk: Desk, dialect: Dialect, route: Generating, key: Key, lease: Lease) -> None:
+        self._desk = desk
+        self._dialect = dialect
+        self._route = route
+        self._key = key
+        self._lease = lease
+
+    async def job(self, id_: str, incoming: Incoming) -> tuple[Ask, Job]:
+        """What is asked, and the job it makes. Raises REJECTED in the caller's own words."""
+        if len(incoming.body) < LARGE:
+            ask, print_ = self._route.parse(incoming), fingerprint(self._key, incoming)
+        else:
+            ask, print_ = await asyncio.to_thread(
+                lambda: (self._route.parse(incoming), fingerprint(self._key, incoming))
+            )
+        request = await self._request(ask)
+        headers = incoming.headers
+        idempotency = headers.get("idempotency-key") or None
+        job = Job(
+            id=id_,
+            key=self._key,
+            dialect=self._dialect.name,
+            request=request,
+            print=print_,
+            created=time.time_ns() // 1_000_000,
+            lease=self._lease,
+            idempotency=_checked_key(idempotency),
+            retry=_count(headers.get("x-stainless-retry-count")),
+            strict=_strict(headers.get("x-darkroom-strict", "false")),
+            max_cost=_ceiling(headers.get("x-darkroom-max-cost")),
+            keep=ask.links or idempotency is not None or self._route.accept is not None,
+            finish=ask.finish,
+            providers=frozenset(ask.providers) if ask.providers else None,
+            recall=ask.recall,
+            notes=ask.notes,
+        )
+        return ask, job
+
+    async def _request(self, ask: Ask) -> ImageRequest:
+        images = [await self._picture(source) for source in ask.sources] if ask.sources else []
+        request = ask.compose(images)
+        if isinstance(request, Edit) and request.mask is not None:
+            check_mask(request.pictures[0], request.mask.image, request.mask.changes)
+        if ask.unfiltered:
+            if "unfiltered" not in self._key.grants:
+                detail = "This key may not ask for pictures without a safety filter."
+                raise Failure(Fault.REJECTED, detail, code=Code.FORBIDDEN, field="moderation")
+            request = replace(request, moderation=Moderation.OFF)
+        if request.enhance:
+            request = replace(request, prompt=enhanced(request.prompt, request.style), enhance=False)
+        if ask.prefix is not None:
+            asset = await asyncio.to_thread(self._desk.assets.find, self._key.team, ask.prefix.kind, ask.prefix.id)
+            if asset is None:
+                detail = f"There is no {ask.prefix.kind} '{ask.prefix.id[:64]}' of this team."
+                raise Failure(Fault.REJECTED, detail, code=Code.UNKNOWN_ASSET, field=ask.prefix.kind)
+            request = replace(request, prompt=f"{asset.facts} {request.prompt}".strip())
+        return request
+
+    async def _picture(self, source: Source) -> Image:
+        body = source.body
+        if source.url is not None:
+            body = await self._follow(source.url, source.field)
+        elif source.asset is not None:
+            body = await self._kept(source.asset, source.field)
+        assert body is not None
+        return await self._desk.studio.inspect(body, source.field)
+
+    async def _follow(self, url: str, field: str) -> bytes:
+        """What is behind a caller's link. Raises REJECTED."""
+        try:
+            async with asyncio.timeout(FOLLOW_S):
+                return await self._desk.guard.fetch(url, self._lease)
+        except (LinkError, TimeoutError) as error:
+            why = f": {error}" if isinstance(error, LinkError) else ""
+            detail = f"Failed to download the image of '{field}'{why}."
+            raise Failure(Fault.REJECTED, detail, code=Code.UNREACHABLE_LINK, field=field) from error
+
+    async def _kept(self, asset: str, field: str) -> bytes:
+        """The picture of an asset of the caller's team, or of one of its requests. Raises REJECTED."""
+        found = await asyncio.to_thread(self._desk.assets.find, self._key.team, None, asset)
+        body = await self._desk.kept.get(stored_of(found)) if found is not None and found.sha256 else None
+        if body is None and self._dialect.uuids:
+            job, place = picture_of(asset)
+            state = await self._desk.ledger.job(job) if place else None
+            answer = None
+            if state is not None and state.team == self._key.team:
+                answer = await self._desk.repeats.answer_of(state)
+            if answer is not None and place <= len(answer.pictures):
+                body = answer.pictures[place - 1].image.body
+        if body is None:
+            detail = f"'{field}': there is no picture '{asset[:64]}' of this team."
+            raise Failure(Fault.REJECTED, detail, code=Code.UNKNOWN_ASSET, field=field)
+        return body
+
+
+def stored_of(asset: AssetRow) -> Stored:
+    """Where an asset's picture lies."""
+    assert asset.sha256 is not None
+    assert asset.format is not None
+    return Stored(asset.sha256, Format(asset.format))
+
+
+def picture_id(job: str, place: int) -> str:
+    """The id of a picture of a request whose ids are UUIDs: the request's, which ends in 00, with the place from 1."""
+    return f"{job[:-2]}{place:02x}"
+
+
+def picture_of(id_: str) -> tuple[str, int]:
+    """The request an id belongs to, and the place of the picture it means: 0 for the request itself."""
+    try:
+        place = UUID(id_).bytes[-1]
+    except ValueError:
+        return id_, 0
+    return f"{id_[:-2]}00", place
+
+
+def fingerprint(key: Key, incoming: Incoming) -> bytes:
+    """What is the same for a request and its retry: key, route and body, whatever boundary a form was built with."""
+    hashed = hashlib.sha256(f"{key.key}\n{incoming.path}\n".encode())
+    boundary = incoming.headers.get("content-type", "").partition("boundary=")[2].strip('"')
+    if boundary:
+        for piece in incoming.body.split(boundary.encode("latin-1")):
+            hashed.update(piece)
+    else:
+        hashed.update(incoming.body)
+    return hashed.digest()
+
+
+def _checked_key(key: str | None) -> str | None:
+    if key is not None and len(key) > 255:
+        raise Failure(Fault.REJECTED, "An Idempotency-Key has at most 255 characters.", code=Code.INVALID)
+    return key
+
+
+def _count(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() and len(text) < 4 else 0
+
+
+def _strict(text: str) -> bool:
+    if text.lower() not in ("true", "1", "false", "0"):
+        detail = f"X-Darkroom-Strict takes 'true' or 'false', not '{text[:40]}'."
+        raise Failure(Fault.REJECTED, detail, code=Code.INVALID, field="strict")
+    return text.lower() in ("true", "1")
+
+
+def _ceiling(text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("nan")
+    exponent = amount.as_tuple().exponent
+    if not isinstance(exponent, int) or abs(exponent) > 20 or amount < 0:  # 1E-999999999 would fill the memory in words
+        detail = f"X-Darkroom-Max-Cost is an amount in USD, not '{text[:40]}'."
+        raise Failure(Fault.REJECTED, detail, code=Code.INVALID, field="max_cost")
+    return amount
