@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import gc
+import logging
 import os
 import signal
 import sys
@@ -18,10 +19,12 @@ import uvicorn
 from litestar import Litestar
 from litestar.types import Receive, Scope, Send
 from prometheus_client import start_http_server
+from sqlalchemy.exc import SQLAlchemyError
 
 from pricing import Book
+from providers.contract import Failure
 from proxy import dialects
-from proxy.catalogue import Catalogue
+from proxy.catalogue import Catalogue, rules_of
 from proxy.config import Config, ConfigError
 from proxy.edge import Edge
 from proxy.edge.admission import Admission
@@ -40,7 +43,6 @@ from proxy.limits import Limits
 from proxy.logs import Log
 from proxy.metrics import Metrics
 from proxy.pictures import Studio
-from proxy.policy.rules import load as load_rules
 from proxy.purchase import Purchasing
 from proxy.recovery import Recovery
 from proxy.renderer import CardRenderer, Renderer, WorkerRenderer
@@ -77,12 +79,12 @@ async def opened(config: Config, folder: Path, environ: Mapping[str, str] = os.e
     """
     async with AsyncExitStack() as stack:
         catalogue = Catalogue(config, Book.load(), environ)
-        rules = load_rules(config.policy.rules)
+        rules = rules_of(config)
         lock = _lock(folder)
         stack.callback(os.close, lock)
 
         metrics = Metrics()
-        bus = Bus((metrics.hear, Log(config.log.level, sys.stderr.buffer).hear))
+        bus = Bus((metrics.hear, Log(config.log.level, sys.stderr.buffer, prompts=config.log.prompts).hear))
         stack.callback(bus.flush)
         tell = bus.tell
         engine = open_ledger(folder)
@@ -287,7 +289,7 @@ async def _expose_here(bus: Bus, metrics: Metrics) -> bytes:
 
 def _expose(bind: str, metrics: Metrics, stack: AsyncExitStack) -> None:
     host, _, port = bind.rpartition(":")
-    server, thread = start_http_server(int(port), host or "127.0.0.1", metrics.registry)
+    server, thread = start_http_server(int(port), host.strip("[]") or "127.0.0.1", metrics.registry)
     stack.callback(thread.join)
     stack.callback(server.server_close)
     stack.callback(server.shutdown)
@@ -302,15 +304,21 @@ async def _stop_without(ledger: Ledger, listening: uvicorn.Server) -> None:
 async def _watch_keys(ring: KeyRing) -> None:
     while True:
         await asyncio.sleep(KEYS_S)
-        await asyncio.to_thread(ring.refresh)
+        try:
+            await asyncio.to_thread(ring.refresh)
+        except SQLAlchemyError:  # a look that fails must not be the last one: keys are revoked by it
+            logging.getLogger(__name__).exception("keys could not be looked at")
 
 
 async def _sweep(store: DiskStore, ledger: Ledger, config: Config) -> None:
     """The janitor: pictures nobody may fetch any more, idempotency keys nobody may repeat any more."""
     keep = max(config.store.keep_s, config.store.link_s)
     while True:
-        await store.sweep(keep)
-        await ledger.forget_keys(ledger.now() - keep * 1000)
+        try:
+            await store.sweep(keep)
+            await ledger.forget_keys(ledger.now() - keep * 1000)
+        except (OSError, Failure):  # the janitor comes again
+            logging.getLogger(__name__).exception("pictures could not be swept")
         await asyncio.sleep(SWEEP_S)
 
 

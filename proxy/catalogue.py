@@ -14,7 +14,8 @@ import providers
 from pricing import Book, Price
 from providers.contract import Account, Code, Failure, Fault, Model, Provider, Secret
 from proxy.config import Config, ConfigError, ModelRow, ProviderRow
-from proxy.policy import Offer
+from proxy.policy import Offer, Rule
+from proxy.policy.rules import load
 
 SANDBOX = "sandbox"
 """The provider that serves test keys."""
@@ -157,6 +158,14 @@ class Catalogue:
                 description=row.description or chosen.model.description,
                 dialect=row.dialect,
             )
+
+
+def rules_of(config: Config) -> list[tuple[str, Rule]]:
+    """The policy's rules. Raises ConfigError."""
+    try:
+        return load(config.policy.rules)
+    except ValueError as error:
+        raise ConfigError(f"policy.rules: {error}") from error
 
 
 def _line(name: str, row: ProviderRow, environ: Mapping[str, str]) -> Line:

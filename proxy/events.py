@@ -110,6 +110,9 @@ class RequestEnded(_Event, frozen=True, kw_only=True, tag=True):
     quoted: int = 0
     charged: int = 0
     fault: str = ""
+    code: str = ""
+    field: str = ""
+    """What of the request was refused."""
     detail: str = ""
     prompt: str = ""
     joined: bool = False

@@ -19,6 +19,8 @@ COUNTED = frozenset({Fault.UNAVAILABLE, Fault.MALFORMED, Fault.AMBIGUOUS})
 """Faults that say something about the vendor's health when they repeat."""
 CREDENTIAL_S = 120.0
 """A refused key is not tried again for so long: nothing but a person mends it."""
+LONGEST_S = 600.0
+"""What a vendor asks for at most is granted: a mistaken Retry-After must not take an offer out for days."""
 THROTTLED_S = 5.0
 """A vendor that throttles without saying for how long is left alone for so long."""
 
@@ -100,6 +102,7 @@ class Health:
             self.forget_trial(offer)
 
     def _open(self, offer: str, breaker: _Breaker, until: float, fault: Fault, reason: str) -> None:
+        until = min(until, self._clock() + LONGEST_S)
         breaker.opened_until, breaker.fault, breaker.reason = until, fault, reason
         self._turn(offer, breaker, "open", reason)
 

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from proxy.events import (
     AttemptEnded,
@@ -36,10 +37,16 @@ LOUDNESS: Mapping[type, str] = {
 """What becomes a line, and how loud."""
 
 
+SPOKEN = frozenset({"rejected", "moderated"})
+"""Faults in whose detail a vendor speaks of the request, and may repeat its prompt."""
+
+
 class Log:
     """A listener that writes lines of at least a level, all it hears at once in one piece."""
 
-    def __init__(self, level: str, target: BinaryIO) -> None:
+    def __init__(self, level: str, target: BinaryIO, *, prompts: bool = False) -> None:
+        """`prompts`: whether lines may carry what a vendor said of a request, which may repeat it."""
+        self._prompts = prompts
         self._target = target
         self._lines = io.BytesIO()
         self._log: Any = structlog.wrap_logger(
@@ -63,12 +70,21 @@ class Log:
                 loud = "warning"  # a failed attempt is told also where good ones are not
             elif isinstance(event, RequestEnded) and event.status >= 500:
                 loud = "error"
-            getattr(self._log, loud)(event)
+            getattr(self._log, loud)(event if self._prompts else _silent(event))
         lines = self._lines.getvalue()
         self._lines.seek(0)  # before writing: what cannot be written must not pile up
         self._lines.truncate()
         self._target.write(lines)
         self._target.flush()
+
+
+def _silent(event: Event) -> Event:
+    """The event without a vendor's words; `code` and `field` still say what was refused."""
+    if isinstance(event, AttemptEnded) and event.outcome in SPOKEN:
+        return replace(event, detail="")
+    if isinstance(event, RequestEnded) and event.fault in SPOKEN:
+        return replace(event, detail="")
+    return event
 
 
 def quiet_libraries() -> None:

@@ -178,6 +178,9 @@ class Purchase:
             self._needs.health.failed(offer.name, failure.fault, failure.detail, failure.retry_after)
             self._tell_attempt(offer, failure.fault, began, detail=failure.detail)
             return failure
+        except BaseException:  # broken off from outside: that says nothing of the offer
+            self._needs.health.forget_trial(offer.name)
+            raise
         self._needs.health.succeeded(offer.name)
         self._tell_attempt(offer, "ok", began, images=len(result.pictures), vendor_id=result.vendor_id)
         return result

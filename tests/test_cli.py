@@ -118,6 +118,9 @@ def test_check_names_the_place_of_a_mistake(tmp_path: Path) -> None:
     assert told.exit_code == 1
     assert "colour" in told.stderr
     assert "$.providers" in told.stderr
+    wrong.write_text("policy: {rules: [nonsense]}")
+    told = run("check", "--config", str(wrong))
+    assert (told.exit_code, "policy.rules: there is no rule 'nonsense'" in told.stderr) == (1, True)
     assert "No such file" in run("check", "--config", str(tmp_path / "none.yaml")).stderr
 
 

@@ -15,13 +15,12 @@ from pricing import Book, Quote
 from pricing.kinds import PerImage, PerMegapixel, PerSecond, PerToken
 from providers.contract import Generate, Misfit, Quality, fit
 from providers.contract.model import parse_size
-from proxy.catalogue import Catalogue
+from proxy.catalogue import Catalogue, rules_of
 from proxy.cli import config_option, json_option, read_config, show_json, show_table, told_plainly
 from proxy.explain import explain_plan, usd
 from proxy.policy import Offer, Plan, Wish, World
 from proxy.policy import plan as make_plan
 from proxy.policy.engine import quote_at
-from proxy.policy.rules import load as load_rules
 
 STALE = timedelta(days=90)
 
@@ -35,7 +34,7 @@ def check(config_path: Path | None, as_json: bool) -> None:
     config = read_config(config_path)
     book = Book.load()
     catalogue = Catalogue(config, book, os.environ)
-    rules = load_rules(config.policy.rules)
+    rules = rules_of(config)
     day = datetime.now(UTC).date()
     stale = book.stale(day, STALE)
     offers = [offer for listing in catalogue if not listing.alias for offer in listing.offers]
@@ -99,7 +98,7 @@ def _planned(config_path: Path | None, **asked: Any) -> tuple[Generate, Plan]:
     )
     listing = catalogue.listing(asked["model"])
     wish = Wish(request=request, any_area=listing.retired)
-    rules = load_rules(config.policy.rules)
+    rules = rules_of(config)
     return request, make_plan(rules, wish, listing.offers, World(now=datetime.now(UTC)))
 
 

@@ -37,6 +37,12 @@ ALIVE_S = 15.0
 """An event stream in which nothing happens says so this often."""
 
 
+def refusal(failure: Failure) -> dict[str, str]:
+    """What is told of a failure."""
+    told = {"fault": failure.fault, "code": failure.code or "", "field": failure.field or "", "detail": failure.detail}
+    return {name: str(said) for name, said in told.items()}
+
+
 Speaker = tuple[Dialect, Generating]
 """A dialect, and its route on a path."""
 
@@ -189,7 +195,7 @@ class Visit:
         """It is over, long after its caller was answered."""
         failure = None if work.cancelled() or work.exception() else work.result()
         if isinstance(failure, Failure):
-            self._told |= {"fault": failure.fault, "detail": failure.detail}
+            self._told |= refusal(failure)
         if not self._goes_on:
             return
         self._goes_on = False
@@ -267,7 +273,7 @@ class Visit:
         return outgoing.status
 
     async def _refuse(self, failure: Failure) -> int:
-        self._told |= {"fault": failure.fault, "detail": failure.detail}
+        self._told |= refusal(failure)
         outgoing = self._dialect.render_error(failure)
         await respond(self._send, outgoing, self._id_headers())
         return outgoing.status
@@ -301,7 +307,7 @@ class Visit:
         except Failure as failure:
             if not began:
                 raise
-            self._told |= {"fault": failure.fault, "detail": failure.detail}
+            self._told |= refusal(failure)
             await self._push(streaming.failed(failure), began)
             await put(self._send, last=True)
             return 200
