@@ -157,7 +157,7 @@ async def test_whoever_joined_what_broke_learns_of_it(error: BaseException, faul
                 joined.extend(asyncio.create_task(at.repeats.join(at.job(idempotency="k"))) for _ in range(2))
                 await asyncio.sleep(0)
                 with pytest.raises(Failure) as caught:
-                    await at.repeats.join(at.job(2, idempotency="k"))
+                    await asyncio.wait_for(at.repeats.join(at.job(2, idempotency="k")), 2)
                 assert caught.value.code is Code.CONFLICT
                 raise error
 
