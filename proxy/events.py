@@ -121,6 +121,16 @@ class RequestEnded(_Event, frozen=True, kw_only=True, tag=True):
     """Whether the caller was still there."""
 
 
+class WebhookEnded(_Event, frozen=True, kw_only=True, tag=True):
+    """A caller's own address was told of a request's end, or could not be."""
+
+    request: str
+    team: str
+    outcome: str
+    """`taken`, `refused`, `forbidden`, `given up`."""
+    tries: int
+
+
 class BreakerTurned(_Event, frozen=True, kw_only=True, tag=True):
     """An offer's breaker changed."""
 
@@ -157,6 +167,7 @@ Event = (
     | BreakerTurned
     | PicturesSwept
     | ServerChanged
+    | WebhookEnded
 )
 Tell = Callable[[Event], None]
 

@@ -22,6 +22,7 @@ from proxy.events import (
     Overrun,
     RequestEnded,
     ServerChanged,
+    WebhookEnded,
 )
 
 LOUDNESS: Mapping[type, str] = {
@@ -33,6 +34,7 @@ LOUDNESS: Mapping[type, str] = {
     HoldEnded: "warning",
     Overrun: "error",
     ServerChanged: "info",
+    WebhookEnded: "info",
 }
 """What becomes a line, and how loud."""
 

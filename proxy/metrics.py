@@ -24,6 +24,7 @@ from proxy.events import (
     PicturesSwept,
     RequestEnded,
     Settled,
+    WebhookEnded,
 )
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)
@@ -77,6 +78,7 @@ class Metrics:
                           buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1))  # fmt: skip
         self.orders = made(Counter, "ledger_orders_total", "Orders posted to the ledger.")
         self.stored = made(Gauge, "store_bytes", "Bytes of pictures in the store, at the last sweep.")
+        self.webhooks = made(Counter, "webhooks_total", "Webhooks that were called, by how that ended.", "outcome")
         self._bound = lru_cache(maxsize=20_000)(self._bind)
 
     def expose(self) -> bytes:
@@ -151,6 +153,10 @@ def _posted(metrics: Metrics, event: LedgerPosted) -> None:
     metrics.orders.inc(event.orders)
 
 
+def _called(metrics: Metrics, event: WebhookEnded) -> None:
+    metrics.of(metrics.webhooks, event.outcome).inc()
+
+
 def _swept(metrics: Metrics, event: PicturesSwept) -> None:
     metrics.stored.set(event.kept_bytes)
 
@@ -166,4 +172,5 @@ _COUNTS: dict[type, Callable[[Metrics, Any], None]] = {
     HoldEnded: _ended,
     LedgerPosted: _posted,
     PicturesSwept: _swept,
+    WebhookEnded: _called,
 }

@@ -17,6 +17,7 @@ from proxy.events import (
     RequestEnded,
     ServerChanged,
     Settled,
+    WebhookEnded,
 )
 
 REQUEST = RequestEnded(
@@ -53,7 +54,9 @@ OVERRUN = Overrun(request="req_5", team="acme", micros=1_500_000)
 POSTED = LedgerPosted(orders=3, seconds=0.002)
 SWEPT = PicturesSwept(removed=1, kept=2, kept_bytes=4096)
 STARTED = ServerChanged(what="started")
+CALLED = WebhookEnded(request="req_1", team="acme", outcome="taken", tries=1)
 
 ALL: tuple[Event, ...] = (
     *(REQUEST, REFUSED, REPEATED, ATTEMPT, SETTLED, TURNED, LEFT, ENDED, OVER_BUDGET, OVERRUN, POSTED, SWEPT, STARTED),
+    CALLED,
 )

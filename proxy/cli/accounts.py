@@ -9,7 +9,8 @@ from typing import ParamSpec, TypeVar
 import click
 
 from proxy.cli import data_option, json_option, show_json, show_table, told_plainly
-from proxy.ledger.accounts import AccountError, Accounts, Budget, parse_budget, parse_count
+from proxy import dialects
+from proxy.ledger.accounts import GRANTS, AccountError, Accounts, Budget, parse_budget, parse_count
 from proxy.ledger.engine import open_ledger
 
 P = ParamSpec("P")
@@ -107,6 +108,10 @@ def keys() -> None:
 @click.option("--name", default="", help="What it is for.")
 @click.option("--test", is_flag=True, help="A test key: served by the sandbox, costs nothing.")
 @click.option("--expires-days", type=click.IntRange(1), help="Stops working after so many days.")
+@click.option("--dialect", help="The one it speaks where dialects share a path; each request tells, by default.")
+@click.option("--grant", "grants", multiple=True, type=click.Choice(sorted(GRANTS)), help="What only some keys may.")
+@click.option("--webhook", metavar="URL", help="Told of requests that were answered before they had ended.")
+@click.option("--webhook-key", metavar="TOKEN", help="Sent to it as a bearer token.")
 @_limit_options
 @data_option
 @told_plainly
@@ -115,6 +120,10 @@ def create_key(
     name: str,
     test: bool,
     expires_days: int | None,
+    dialect: str | None,
+    grants: tuple[str, ...],
+    webhook: str | None,
+    webhook_key: str | None,
     budget: tuple[str, ...],
     images: tuple[str, ...],
     requests: str | None,
@@ -126,7 +135,19 @@ def create_key(
 
     expires = None if expires_days is None else time.time_ns() // 1_000_000 + expires_days * 86_400_000
     limits = _limits(budget, images, requests, in_flight)
-    key, secret = Accounts(open_ledger(data)).create_key(team, name=name, test=test, limits=limits, expires=expires)
+    if dialect is not None and dialect not in dialects.NAMES:
+        raise AccountError(f"there is no dialect {dialect!r}; there are {', '.join(sorted(dialects.NAMES))}")
+    key, secret = Accounts(open_ledger(data)).create_key(
+        team,
+        name=name,
+        test=test,
+        limits=limits,
+        expires=expires,
+        dialect=dialect,
+        grants=frozenset(grants),
+        webhook=webhook,
+        webhook_key=webhook_key,
+    )
     click.echo(f"key {key.key} of team {team} created; keep it now, it is not shown again", err=True)
     click.echo(secret)
 

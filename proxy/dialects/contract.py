@@ -16,7 +16,7 @@ from msgspec import Struct
 from pricing import Usage
 from providers.contract import Failure, Image, ImageRequest, Model, Note, UpscaleKind
 from providers.contract.image import Buffer
-from proxy.dialects.wants import Find, Want
+from proxy.dialects.wants import Find, Known, Want
 
 
 class Incoming(Struct, frozen=True, kw_only=True):
@@ -200,6 +200,16 @@ class Talking(Struct, frozen=True, kw_only=True):
 Route = Generating | Informing | Talking
 
 
+class Ended(Struct, frozen=True, kw_only=True):
+    """What a caller's own address is told of, besides the request itself."""
+
+    team: str
+    charged: Decimal
+    """USD."""
+    options: Mapping[str, Any] = {}
+    """As `Incoming.options`."""
+
+
 class Dialect(Struct, frozen=True, kw_only=True):
     """A way callers speak."""
 
@@ -210,5 +220,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     media_type: str = "application/json"
     links: str = "/v1/temp-images/{token}.{suffix}"
     """The path of a link to a picture."""
+    finished: Callable[[Known, Ended], Any] | None = None
+    """What is sent to a key's webhook when a request that was accepted has ended: JSON, or None for nothing."""
     uuids: bool = False
     """Ids of requests are UUIDs (version 4) and those of their pictures too, instead of `req_...`."""

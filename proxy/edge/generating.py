@@ -18,9 +18,12 @@ from msgspec.structs import replace
 from pricing import from_micros
 from providers.contract import Code, Failure, Fault, Image, Note
 from providers.contract.image import Buffer
-from proxy.dialects.contract import Accepted, Ask, Dialect, Generating, Incoming, Outgoing, Served, Shown
+from proxy.dialects.contract import Accepted, Ask, Dialect, Ended, Generating, Incoming, Outgoing, Served, Shown
+from proxy.dialects.wants import Known
 from proxy.edge.desk import Desk
 from proxy.edge.preparing import Preparation
+from proxy.edge.talking import Conversation
+from proxy.edge.webhooks import call
 from proxy.edge.wire import GoneError, begin, gone, headers_of, put, query_of, respond
 from proxy.events import RequestEnded
 from proxy.explain import explain, usd
@@ -196,11 +199,25 @@ class Visit:
         failure = None if work.cancelled() or work.exception() else work.result()
         if isinstance(failure, Failure):
             self._told |= refusal(failure)
+        key = self._key
+        if key is not None and key.webhook is not None and self._dialect.finished is not None:
+            self._desk.background.start(self._call_back(self._dialect.finished, key))
         if not self._goes_on:
             return
         self._goes_on = False
         self._leave()
         self._tell(200)
+
+    async def _call_back(self, finished: Callable[[Known, Ended], Any], key: Key) -> None:
+        begins = self._desk.origin(self._scope, self._headers)
+        known = await Conversation(self._desk, self._dialect, key, begins).look(self._id)
+        if known is None:
+            return
+        charged = from_micros(self._told.get("charged", 0))
+        options = self._desk.options.get(self._dialect.name, {})
+        message = finished(known, Ended(team=key.team, charged=charged, options=options))
+        if message is not None:
+            await call(self._desk.guard, self._desk.tell, key, self._id, message)
 
     # From an answer to bytes.
 

@@ -103,9 +103,13 @@ class Conversation:
 
     # Requests from before.
 
-    async def _look(self, want: wants.Look) -> wants.Known | None:
-        state = await self._mine(want.id)
+    async def look(self, id_: str) -> wants.Known | None:
+        """A request from before, by its id or the id of one of its pictures."""
+        state = await self._mine(id_)
         return None if state is None else await self._known(state)
+
+    async def _look(self, want: wants.Look) -> wants.Known | None:
+        return await self.look(want.id)
 
     async def _look_back(self, want: wants.LookBack) -> list[wants.Known]:
         states = await self._desk.ledger.recalled(self._key.team, self._dialect.name, want.offset, want.limit)

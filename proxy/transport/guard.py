@@ -5,7 +5,8 @@ the address that is really connected to. A host the operator allows may be priva
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -69,21 +70,16 @@ class Guard:
 
     async def fetch(self, url: str, lease: Lease) -> bytes:
         """What is behind a link. Raises LinkError."""
-        try:
+        with _told():
             return await self._follow(url, lease)
-        except ForbiddenError as error:
-            raise LinkError(str(error), forbidden=True) from error
-        except aiohttp.ClientConnectorError as error:
-            forbidden = isinstance(error.os_error, ForbiddenError)
-            raise LinkError(str(error.os_error) if forbidden else "nobody answers", forbidden=forbidden) from error
-        except aiohttp.ClientResponseError as error:
-            raise LinkError(f"its host answers {error.status}", status=error.status) from error
-        except ValueError as error:  # a redirect to nonsense, or a host name that cannot be one
-            raise LinkError("the link is not a URL", forbidden=True) from error
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise LinkError(f"its host does not answer as it should ({type(error).__name__})") from error
-        except Failure as failure:  # larger than allowed
-            raise LinkError(failure.detail, forbidden=True) from failure
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """Send JSON to a link and return the status; redirects are not followed. Raises LinkError."""
+        with _told():
+            sent = {"content-type": "application/json", **headers}
+            session = self.session_for(url)
+            async with session.post(url, data=body, headers=sent, allow_redirects=False) as response:
+                return response.status
 
     async def _follow(self, url: str, lease: Lease) -> bytes:
         for _ in range(REDIRECTS + 1):
@@ -95,6 +91,26 @@ class Guard:
                 response.raise_for_status()
                 return bytes(await read_whole(response, self._limit, lease))
         raise ForbiddenError(f"the link redirects more than {REDIRECTS} times")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Whatever goes wrong inside is a LinkError outside."""
+    try:
+        yield
+    except ForbiddenError as error:
+        raise LinkError(str(error), forbidden=True) from error
+    except aiohttp.ClientConnectorError as error:
+        forbidden = isinstance(error.os_error, ForbiddenError)
+        raise LinkError(str(error.os_error) if forbidden else "nobody answers", forbidden=forbidden) from error
+    except aiohttp.ClientResponseError as error:
+        raise LinkError(f"its host answers {error.status}", status=error.status) from error
+    except ValueError as error:  # a redirect to nonsense, or a host name that cannot be one
+        raise LinkError("the link is not a URL", forbidden=True) from error
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise LinkError(f"its host does not answer as it should ({type(error).__name__})") from error
+    except Failure as failure:  # larger than allowed
+        raise LinkError(failure.detail, forbidden=True) from failure
 
 
 def is_public(address: str) -> bool:
