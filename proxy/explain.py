@@ -1,4 +1,4 @@
-"""A plan as people and programs read it: every offer, its quote, its place or the reason it is out."""
+"""Plans and budgets as people and programs read them: every offer, its quote, its place or the reason it is out."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 from pricing import Quote, from_micros
-from providers.contract import ImageRequest
+from providers.contract import Code, Failure, Fault, ImageRequest
 from proxy.job import FINISHER, Job
 from proxy.ledger.book import BudgetState
+from proxy.ledger.orders import Refused
 from proxy.policy import Candidate, Plan, Score
 
 
@@ -93,6 +94,19 @@ def _budget(state: BudgetState, cost: Decimal) -> dict[str, Any]:
         "left_usd": usd(left),
         "left_after_usd": usd(left - cost),
     }
+
+
+def over_budget(refused: Refused) -> Failure:
+    """Why a budget could not take a request."""
+    kind, _, name = refused.scope.partition(":")
+    who = f"team {name}" if kind == "team" else "this key"
+    when = {"total": "in total", "month": "this month", "day": "today"}[refused.window]
+    if refused.what == "usd":
+        limit, left, asked = (f"${from_micros(each):.6f}" for each in (refused.limit, refused.left, refused.asked))
+        detail = f"The budget of {who} is {limit} {when}, of which {left} is left; this request may cost {asked}."
+    else:
+        detail = f"{who} may make {refused.limit} pictures {when}; {max(0, refused.left)} are left."
+    return Failure(Fault.QUOTA, detail[0].upper() + detail[1:], code=Code.BUDGET)
 
 
 def usd(amount: Decimal) -> str:

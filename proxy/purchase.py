@@ -14,13 +14,14 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pricing import Billable, Quote, from_micros, to_micros
-from providers.contract import Code, Edit, Failure, Fault, Format, Image, ImageRequest, Note, Picture, Result, Upscale
-from providers.contract.fit import RASTER
+from pricing import Billable, Quote, to_micros
+from providers.contract import Edit, Failure, Fault, Image, ImageRequest, Note, Picture, Result, Upscale
 from providers.contract.request import split
 from proxy.catalogue import Catalogue
 from proxy.costs import cost_of, total
 from proxy.events import AttemptEnded, BudgetRefused, HoldLeft, Overrun, Settled, Tell
+from proxy.explain import over_budget
+from proxy.finishing import as_asked
 from proxy.health import Health
 from proxy.job import Answer, Job, pack
 from proxy.ledger.book import Ledger
@@ -151,7 +152,7 @@ class Purchase:
                 if self._failure.charged:  # a client that tries again would pay again
                     raise Failure(Fault.AMBIGUOUS, self._failure.detail) from self._failure
                 raise self._failure
-            raise _over(refused) if refused else Failure(Fault.UNAVAILABLE, BUSY, retry_after=1.0)
+            raise over_budget(refused) if refused else Failure(Fault.UNAVAILABLE, BUSY, retry_after=1.0)
         if self._missing:
             why = self._failure.detail if self._failure else "the budget holds no more"
             self._notes.append(Note("n", f"{len(self._pictures)} of {self._job.request.n} pictures were made: {why}"))
@@ -207,16 +208,12 @@ class Purchase:
         self._results.append(result)
         self._missing = max(0, self._missing - count)
         self._notes.extend(result.notes)
-        wanted = self._job.request.format
-        for picture in result.pictures:
-            if self._last is not None:
-                picture = await self._enlarged(self._last, picture)
-            if self._job.request.exact:
-                picture = await self._cut(picture)
-            if wanted is not None and picture.image.format is not wanted and picture.image.format in RASTER:
-                self._pictures.append(await self._encoded(picture, wanted))
-            else:
-                self._pictures.append(picture)
+        for drawn in result.pictures:
+            picture = drawn if self._last is None else await self._enlarged(self._last, drawn)
+            exact = self._job.request.exact and self._last is None
+            image, notes = await as_asked(self._needs.studio, picture.image, self._job.request, exact=exact)
+            self._notes.extend(notes)
+            self._pictures.append(picture if image is picture.image else replace(picture, image=image))
         self._tell_settled(offer, hold, cost, count)
 
     def _tell_settled(self, offer: Offer, hold: Hold, cost: int, count: int) -> None:
@@ -255,20 +252,6 @@ class Purchase:
         larger = answer.pictures[0]
         return replace(larger, seed=picture.seed, revised_prompt=picture.revised_prompt)
 
-    async def _cut(self, picture: Picture) -> Picture:
-        """The picture at exactly the size asked for."""
-        request = self._job.request
-        if request.width is None or request.height is None or self._last is not None:
-            return picture
-        if (picture.image.width, picture.image.height) == (request.width, request.height):
-            return picture
-        try:
-            image = await self._needs.studio.cut(picture.image, request.width, request.height)
-        except Failure as failure:  # it is paid for: better in another size than not at all
-            self._notes.append(Note("size", f"stays {picture.image.width}x{picture.image.height}: {failure.detail}"))
-            return picture
-        return replace(picture, image=image)
-
     def _failed(self, hold: Hold, failure: Failure) -> None:
         if self._failure is None or self._failure.fault not in FINAL:
             self._failure = failure
@@ -292,15 +275,6 @@ class Purchase:
                 why=failure.detail,
             )
         )
-
-    async def _encoded(self, picture: Picture, wanted: Format) -> Picture:
-        """The picture in the format asked for, where the vendor made another."""
-        try:
-            image = await self._needs.studio.encode(picture.image, wanted, self._job.request.compression)
-        except Failure as failure:  # it is paid for: better in another format than not at all
-            self._notes.append(Note("format", f"stays {picture.image.format}: {failure.detail}"))
-            return picture
-        return replace(picture, image=image)
 
     # Writing down.
 
@@ -425,15 +399,3 @@ def at_once(choice: Choice) -> int:
 
 
 BUSY = "the only provider left is being tried by another request after a failure"
-
-
-def _over(refused: Refused) -> Failure:
-    kind, _, name = refused.scope.partition(":")
-    who = f"team {name}" if kind == "team" else "this key"
-    when = {"total": "in total", "month": "this month", "day": "today"}[refused.window]
-    if refused.what == "usd":
-        limit, left, asked = (f"${from_micros(each):.6f}" for each in (refused.limit, refused.left, refused.asked))
-        detail = f"The budget of {who} is {limit} {when}, of which {left} is left; this request may cost {asked}."
-    else:
-        detail = f"{who} may make {refused.limit} pictures {when}; {max(0, refused.left)} are left."
-    return Failure(Fault.QUOTA, detail[0].upper() + detail[1:], code=Code.BUDGET)
