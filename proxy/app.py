@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import uvicorn
 from litestar import Litestar
-from litestar.types import Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Scope, Send
 from prometheus_client import start_http_server
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -29,6 +29,7 @@ from proxy.config import Config, ConfigError
 from proxy.edge import Edge
 from proxy.edge.admission import Admission
 from proxy.edge.background import Background
+from proxy.edge.cors import Cors
 from proxy.edge.desk import Desk
 from proxy.edge.wire import Intake
 from proxy.events import Bus, ServerChanged
@@ -168,7 +169,7 @@ async def opened(config: Config, folder: Path, environ: Mapping[str, str] = os.e
             task = asyncio.create_task(work)
             stack.push_async_callback(_end, task)
         tell(ServerChanged(what="started"))
-        yield Application(edge, admission, ledger)
+        yield Application(edge, admission, ledger, config.cors.origins)
         admission.open = False
 
 
@@ -179,10 +180,11 @@ class Application:
     their requests a twentieth more.
     """
 
-    def __init__(self, edge: Edge, admission: Admission, ledger: Ledger) -> None:
+    def __init__(self, edge: Edge, admission: Admission, ledger: Ledger, origins: Sequence[str]) -> None:
         self._short = edge.generating()
         self.admission = admission
         self.ledger = ledger
+        self._serve: ASGIApp = Cors(self._route, origins) if origins else self._route
         self.litestar = Litestar(
             route_handlers=edge.handlers(),
             exception_handlers=edge.exception_handlers(),
@@ -192,6 +194,9 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, as ASGI has it."""
+        await self._serve(scope, receive, send)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._short.get(scope["path"], self.litestar)(scope, receive, send)
 
 

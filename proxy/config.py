@@ -180,6 +180,13 @@ class MetricsRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ValueError("`token` is empty: set the variable it names, or leave it out")
 
 
+class CorsRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which web pages may use the server from a browser."""
+
+    origins: tuple[str, ...] = ()
+    """Scheme, host and port, e.g. `https://studio.example.com`; `*` for every page. None by default."""
+
+
 class LogRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Log lines, JSON on standard error."""
 
@@ -208,6 +215,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     dialects: Mapping[str, Mapping[str, Any]] = {}
     """Settings of a dialect, by its name; see the dialect."""
     metrics: MetricsRow = MetricsRow()
+    cors: CorsRow = CorsRow()
     log: LogRow = LogRow()
 
 

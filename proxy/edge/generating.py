@@ -176,6 +176,8 @@ class Visit:
             id_, micros = outcome.job, outcome.quoted
         outgoing = accept(ask, Accepted(request_id=id_, created=job.created // 1000, held=from_micros(micros)))
         extra = {**self._id_headers(), "x-darkroom-estimated-cost": usd(from_micros(micros))}
+        if job.notes:  # what the dialect could not pass on; who draws it, and what that one drops, is not known yet
+            extra["x-darkroom-notes"] = notes_header(job.notes)
         await respond(self._send, outgoing, extra)
         if work.done():
             self._ended(work)

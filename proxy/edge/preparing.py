@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from uuid import UUID
 
 from msgspec.structs import replace
 
-from providers.contract import Code, Edit, Failure, Fault, Format, Image, ImageRequest, Moderation
+from providers.contract import Code, Edit, Failure, Fault, Format, Image, ImageRequest, Moderation, Note
 from proxy.dialects.contract import Ask, Dialect, Generating, Incoming, Source
 from proxy.edge.desk import Desk
 from proxy.enhance import enhanced
@@ -58,7 +59,7 @@ class Preparation:
             lease=self._lease,
             idempotency=_checked_key(idempotency),
             retry=_count(headers.get("x-stainless-retry-count")),
-            strict=_strict(headers.get("x-darkroom-strict", "false")),
+            strict=_strict(headers.get("x-darkroom-strict", "false"), ask.notes),
             max_cost=_ceiling(headers.get("x-darkroom-max-cost")),
             keep=ask.links or idempotency is not None or self._route.accept is not None,
             finish=ask.finish,
@@ -168,11 +169,17 @@ def _count(text: str | None) -> int:
     return int(text) if text and text.isdecimal() and len(text) < 4 else 0
 
 
-def _strict(text: str) -> bool:
+def _strict(text: str, notes: Sequence[Note]) -> bool:
+    """Whether the request is strict; raises REJECTED where it is, and its dialect has lost some of it already."""
     if text.lower() not in ("true", "1", "false", "0"):
         detail = f"X-Darkroom-Strict takes 'true' or 'false', not '{text[:40]}'."
         raise Failure(Fault.REJECTED, detail, code=Code.INVALID, field="strict")
-    return text.lower() in ("true", "1")
+    strict = text.lower() in ("true", "1")
+    for note in notes:
+        if strict and note.lossy:
+            detail = f"This would not be done as asked: {note.field}: {note.detail}."
+            raise Failure(Fault.REJECTED, detail, field=note.field)
+    return strict
 
 
 def _ceiling(text: str | None) -> Decimal | None:
