@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 import providers
 from pricing import Book, Price
@@ -44,6 +45,8 @@ class Listing(Struct, frozen=True, kw_only=True):
     description: str = ""
     dialect: str | None = None
     """Whose callers are told of it; all are, by default."""
+    successors: tuple[Listing, ...] = ()
+    """Of an alias: what may stand behind it, in order."""
 
     @property
     def alias(self) -> bool:
@@ -54,6 +57,15 @@ class Listing(Struct, frozen=True, kw_only=True):
     def available(self) -> bool:
         """Whether any offer of it could be used."""
         return any(offer.out is None for offer in self.offers)
+
+    def does(self, operation: str, providers: frozenset[str] | None) -> bool:
+        """Whether any offer of it could be used for an operation, at one of the providers if some are named."""
+        return any(
+            offer.out is None
+            and operation in offer.model.operations
+            and (providers is None or offer.provider in providers)
+            for offer in self.offers
+        )
 
 
 class Catalogue:
@@ -98,6 +110,27 @@ class Catalogue:
             detail = f"The model '{name}' does not exist. GET /v1/models lists those that do."
             raise Failure(Fault.REJECTED, detail, code=Code.UNKNOWN_MODEL, field="model")
         return found
+
+    def serving(self, name: str, operation: str, providers: frozenset[str] | None = None) -> Listing:
+        """What a caller's model name stands for when it comes to an operation. Raises REJECTED for an unknown name.
+
+        Of an alias that is the first successor that does it, at one of the providers if some are named; where none is,
+        whatever those providers have that does it.
+        """
+        found = self.listing(name)
+        if not found.successors or found.does(operation, providers):
+            return found
+        for successor in found.successors:
+            if successor.does(operation, providers):
+                return _standing_for(found, successor.offers)
+        named = tuple(
+            [
+                offer
+                for offer in self._offers.values()
+                if providers is not None and offer.provider in providers and operation in offer.model.operations
+            ]
+        )
+        return _standing_for(found, named) if named else found
 
     def offers(self, listing: Listing, *, test: bool) -> tuple[Offer, ...]:
         """Who could serve it. A test key is served by the sandbox whatever it asks for, and costs nothing."""
@@ -157,7 +190,12 @@ class Catalogue:
                 title=row.title or chosen.model.title,
                 description=row.description or chosen.model.description,
                 dialect=row.dialect,
+                successors=tuple(known),
             )
+
+
+def _standing_for(alias: Listing, offers: tuple[Offer, ...]) -> Listing:
+    return replace(alias, model=offers[0].model, offers=offers, served_by=offers[0].model.name)
 
 
 def rules_of(config: Config) -> list[tuple[str, Rule]]:

@@ -72,20 +72,21 @@ class Gateway:
         return self._planned(job, larger, job.max_cost)
 
     def _planned(self, job: Job, request: ImageRequest, ceiling: Decimal | None) -> Plan:
-        listing = self._catalogue.listing(request.model)
+        listing = self._catalogue.serving(request.model, request.operation, job.providers)
         wish = Wish(
             request=request,
             any_area=listing.retired,
             strict=job.strict,
             ceiling=ceiling,
-            providers=frozenset({SANDBOX}) if job.key.test else job.providers,
+            providers=frozenset({SANDBOX}) if job.key.test else None,
+            named=None if job.key.test else job.providers,
         )
         world = World(now=datetime.now(UTC), health=self._health.standings())
         offers = self._catalogue.offers(listing, test=job.key.test)
         return make_plan(self._rules, wish, offers, world)
 
     async def _walk(self, job: Job) -> Answer | Repeated:
-        listing = self._catalogue.listing(job.request.model)
+        listing = self._catalogue.serving(job.request.model, job.request.operation, job.providers)
         made, ending = self.plan(job), self.finish(job)
         for plan in (made, ending):
             if plan is not None and not plan.choices:
@@ -106,7 +107,11 @@ class Gateway:
             if isinstance(held, Refused):
                 refused = held  # a cheaper one may still fit
                 continue
-            await purchase.attempt(choice, held)
+            try:
+                await purchase.attempt(choice, held)
+            except Exception:  # a mistake of ours must not leave holds that nobody looks at
+                await purchase.abandon()
+                raise
             if purchase.over:
                 break
         return await purchase.finish(refused)

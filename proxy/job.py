@@ -19,7 +19,7 @@ async def unseen(image: Image, index: int) -> None:
     """What becomes of an unfinished picture that nobody watches."""
 
 
-def unheard(micros: int) -> None:
+def unheard(micros: int, notes: tuple[Note, ...]) -> None:
     """What becomes of the news that money is held, where nobody waits for it."""
 
 
@@ -53,8 +53,8 @@ class Job(Struct, frozen=True, kw_only=True):
     recall: str | None = None
     """What its dialect wants to be told of it later."""
     preview: Callable[[Image, int], Awaitable[None]] = unseen
-    held: Callable[[int], None] = unheard
-    """Told, once, when its money is held: micro-USD."""
+    held: Callable[[int, tuple[Note, ...]], None] = unheard
+    """Told, once, when its money is held: micro-USD, and what the offer it is held for will do otherwise than asked."""
     notes: tuple[Note, ...] = ()
 
 

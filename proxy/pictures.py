@@ -25,7 +25,7 @@ class Studio:
 
     def __init__(self, pixels: int, threads: int = 2) -> None:
         """`pixels`: the largest picture that is decoded."""
-        self._pixels = pixels
+        self._pixels = self.most = pixels
         self._threads = ThreadPoolExecutor(threads, "pictures")
 
     def close(self) -> None:

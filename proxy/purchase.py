@@ -78,6 +78,8 @@ class Purchase:
         self._pictures: list[Picture] = []
         self._results: list[Result] = []
         self._notes = list(notes)
+        self._open: list[str] = []
+        """Holds of the attempt that is under way."""
         self._outcomes: list[Outcome] = []
         self._failure: Failure | None = None
         self._recorded = 0
@@ -107,7 +109,7 @@ class Purchase:
         held = await self._needs.ledger.reserve(order)
         if isinstance(held, Held):
             if not self._recorded:
-                self._job.held(sum([hold.micros for hold in held.holds]))
+                self._job.held(sum([hold.micros for hold in held.holds]), (*self._notes, *choice.fit.notes))
             self._recorded += len(held.holds)
             self._quoted += sum([hold.micros for hold in held.holds])
         elif isinstance(held, Refused):
@@ -129,6 +131,7 @@ class Purchase:
         self._choice = choice
         count = len(self._parts)
         self._waiting = list(held.holds[count:])
+        self._open = [hold.hold for hold in held.holds]
         pairs = list(zip(self._parts, held.holds[:count], strict=True))
         if len(pairs) == 1:
             said = [await self._ask(choice.offer, *pairs[0])]
@@ -159,6 +162,12 @@ class Purchase:
         answer = self._answer(await self._store() if self._job.keep else ())
         await self._close(answer)
         return replace(answer, charged=self._charged)
+
+    async def abandon(self) -> None:
+        """Something broke: end what is known, and leave to recovery what is not."""
+        ended = {outcome.hold for outcome in self._outcomes}
+        self._outcomes += [Outcome(hold=hold, kind="ambiguous") for hold in self._open if hold not in ended]
+        await self._close()
 
     # Asking.
 

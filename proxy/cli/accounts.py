@@ -8,8 +8,8 @@ from typing import ParamSpec, TypeVar
 
 import click
 
-from proxy.cli import data_option, json_option, show_json, show_table, told_plainly
 from proxy import dialects
+from proxy.cli import data_option, json_option, show_json, show_table, told_plainly
 from proxy.ledger.accounts import GRANTS, AccountError, Accounts, Budget, parse_budget, parse_count
 from proxy.ledger.engine import open_ledger
 

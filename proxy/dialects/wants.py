@@ -36,6 +36,8 @@ class Price(Struct, frozen=True):
 
     request: ImageRequest
     finish: UpscaleKind | None = None
+    providers: tuple[str, ...] = ()
+    """As `Ask.providers`."""
 
 
 class Estimated(Struct, frozen=True, kw_only=True):

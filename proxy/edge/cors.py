@@ -6,10 +6,9 @@ Around the whole application, for its generating routes pass the router by.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import cast
 
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 KEPT_S = 600
 """Seconds a browser may remember what it was allowed."""
@@ -36,7 +35,7 @@ class Cors:
             return
         headers = dict(scope["headers"])
         allowed = self._allowed(origin.decode("latin-1"))
-        if cast(HTTPScope, scope)["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+        if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
             asked = headers.get(b"access-control-request-headers", b"")
             more = [
                 (b"access-control-allow-methods", b"GET, POST, PUT, DELETE"),

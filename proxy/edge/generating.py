@@ -163,21 +163,22 @@ class Visit:
 
     async def _accept(self, accept: Callable[[Ask, Accepted], Outgoing], ask: Ask, job: Job) -> int:
         """Answer as soon as the money is held; until then, a failure is answered like any other."""
-        held: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        work = self._desk.background.start(self._work(replace(job, held=held.set_result)))
+        held: asyncio.Future[tuple[int, tuple[Note, ...]]] = asyncio.get_running_loop().create_future()
+        told = replace(job, held=lambda micros, notes: held.set_result((micros, notes)))
+        work = self._desk.background.start(self._work(told))
         await asyncio.wait({work, held}, return_when=asyncio.FIRST_COMPLETED)
         id_ = job.id
         if held.done():
-            micros = held.result()
+            micros, notes = held.result()
         else:  # it has come to its end already: an earlier request's answer, or nothing
             outcome = work.result()
             if isinstance(outcome, Failure):
                 raise outcome
-            id_, micros = outcome.job, outcome.quoted
+            id_, micros, notes = outcome.job, outcome.quoted, outcome.notes
         outgoing = accept(ask, Accepted(request_id=id_, created=job.created // 1000, held=from_micros(micros)))
         extra = {**self._id_headers(), "x-darkroom-estimated-cost": usd(from_micros(micros))}
-        if job.notes:  # what the dialect could not pass on; who draws it, and what that one drops, is not known yet
-            extra["x-darkroom-notes"] = notes_header(job.notes)
+        if notes:
+            extra["x-darkroom-notes"] = notes_header(notes)
         await respond(self._send, outgoing, extra)
         if work.done():
             self._ended(work)

@@ -74,6 +74,9 @@ class Preparation:
         request = ask.compose(images)
         if isinstance(request, Edit) and request.mask is not None:
             check_mask(request.pictures[0], request.mask.image, request.mask.changes)
+        if request.exact and (request.width or 0) * (request.height or 0) > self._desk.studio.most:
+            detail = f"{request.width}x{request.height} are more pixels than are drawn here."
+            raise Failure(Fault.REJECTED, detail, code=Code.INVALID, field="size")
         if ask.unfiltered:
             if "unfiltered" not in self._key.grants:
                 detail = "This key may not ask for pictures without a safety filter."

@@ -72,20 +72,28 @@ class Edge:
         return handlers
 
     def exception_handlers(self) -> ExceptionHandlersMap:
-        """What no route answers is answered in the first dialect's words too."""
+        """What no route answers is answered in the words of the dialect it looks like."""
         return {
-            NotFoundException: lambda request, _: self._answered(self._unknown(request)),
+            NotFoundException: lambda request, _: self._answered(request, self._unknown(request)),
             MethodNotAllowedException: lambda request, _: self._answered(
-                _wrong_method(request.url.path, request.method)
+                request, _wrong_method(request.url.path, request.method)
             ),
-            HTTPException: lambda _, error: self._answered(
-                Failure(Fault.REJECTED, str(error.detail), code=Code.INVALID)
+            HTTPException: lambda request, error: self._answered(
+                request, Failure(Fault.REJECTED, str(error.detail), code=Code.INVALID)
             ),
-            Exception: lambda request, error: self._answered(_broken(request.url.path, error)),
+            Exception: lambda request, error: self._answered(request, _broken(request.url.path, error)),
         }
 
-    def _answered(self, failure: Failure) -> Response[bytes]:
-        return _response(self._dialects[0].render_error(failure))
+    def _answered(self, request: AnyRequest, failure: Failure) -> Response[bytes]:
+        return _response(self._speaks(request.url.path).render_error(failure))
+
+    def _speaks(self, path: str) -> Dialect:
+        """The dialect a path looks like, though it has no such route."""
+        for dialect in self._dialects:
+            begins = {"/".join(entry.path.split("/")[:3]) for entry in dialect.routes}
+            if any(path == each or path.startswith(f"{each}/") for each in (*begins, f"/{dialect.name}")):
+                return dialect
+        return self._dialects[0]
 
     def _unknown(self, request: AnyRequest) -> Failure:
         detail = f"Unknown request URL: {request.method} {request.url.path}. A base_url for this server ends in /v1."

@@ -94,6 +94,7 @@ class Conversation:
             created=time.time_ns() // 1_000_000,
             lease=Lease(self._desk.room),
             finish=want.finish,
+            providers=frozenset(want.providers) if want.providers else None,
         )
         plan, ending = self._desk.gateway.plan(job), self._desk.gateway.finish(job)
         more = ending.choices[0].quote.usd * want.request.n if ending is not None and ending.choices else Decimal(0)

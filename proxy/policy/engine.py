@@ -48,6 +48,8 @@ class Wish(Struct, frozen=True, kw_only=True):
     """Models the key may use; None for all."""
     providers: frozenset[str] | None = None
     """Providers the key may use; None for all."""
+    named: frozenset[str] | None = None
+    """Providers the caller named; None where any will do."""
 
 
 class Standing(Struct, frozen=True):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFilter, ImageOps
 
@@ -15,8 +13,6 @@ SCORED = 400
 SEEN = 16
 """Shortest side of a window, at that size, that anything is found in."""
 GREY = (128, 128, 128)
-LIKE = 1e-3
-"""Share by which scores may differ that count as the same."""
 
 
 def shaped(picture: Pillow.Image, shape: Shape) -> Pillow.Image:
@@ -46,7 +42,7 @@ def _window(picture: Pillow.Image, size: tuple[int, int], shape: Shape) -> tuple
 
 
 def _subject(picture: Pillow.Image, size: tuple[int, int]) -> tuple[float, float]:
-    """The middle of what is worth keeping, by edges, skin and saturation; of the picture, where nothing stands out."""
+    """The middle of what is worth keeping; of the picture, where nothing stands out."""
     shrunk = min(1.0, SCORED / max(picture.size))
     small = max(1, round(picture.width * shrunk)), max(1, round(picture.height * shrunk))
     scale = min(small[0] / size[0], small[1] / size[1])
@@ -54,17 +50,13 @@ def _subject(picture: Pillow.Image, size: tuple[int, int]) -> tuple[float, float
     middle = picture.width / 2, picture.height / 2
     if min(window) < SEEN or (small[0] - window[0] <= 1 and small[1] - window[1] <= 1):
         return middle
-    from smartcrop import SmartCrop  # brings numpy along: tens of megabytes that most servers never need
+    from proxy.retouch.finding import found
 
     looked_at = on_ground(picture.resize(small, Pillow.Resampling.BILINEAR, reducing_gap=2.0), GREY).convert("RGB")
-    found: dict[str, Any] = SmartCrop().analyse(looked_at, *window, min_scale=1, num_scale_steps=1)
-    best = found["top_crop"]["score"]
-    like = [crop for crop in found["crops"] if best - crop["score"] <= LIKE * abs(best)]
-    if len(like) == len(found["crops"]):
+    place = found(looked_at, window)
+    if place is None:
         return middle
-    places = [(crop["x"] + window[0] / 2, crop["y"] + window[1] / 2) for crop in like]
-    x, y = min(places, key=lambda place: abs(place[0] - small[0] / 2) + abs(place[1] - small[1] / 2))
-    return x / small[0] * picture.width, y / small[1] * picture.height
+    return place[0] / small[0] * picture.width, place[1] / small[1] * picture.height
 
 
 def _padded(picture: Pillow.Image, size: tuple[int, int]) -> Pillow.Image:

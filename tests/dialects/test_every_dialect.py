@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 
 import msgspec
@@ -14,14 +16,17 @@ from hypothesis import strategies as st
 import proxy.dialects
 from providers.contract import Code, Failure, Fault
 from proxy.dialects import NAMES, TOOLS, load
-from proxy.dialects.contract import Ask, Dialect, Generating, Incoming, Informing, Outgoing
+from proxy.dialects.contract import Ask, Dialect, Generating, Incoming, Informing, Outgoing, Route, Talking
 from tests.dialects.outcome import outcome
+from tests.dialects.world import ID, World, converse
 from tests.properties import FEW
 
 DIALECTS = [load(name) for name in sorted(NAMES)]
 ROUTES = [(dialect, route) for dialect in DIALECTS for route in dialect.routes]
 GENERATING = [(dialect, route) for dialect, route in ROUTES if isinstance(route, Generating)]
 INFORMING = [(dialect, route) for dialect, route in ROUTES if isinstance(route, Informing)]
+TALKING = [(dialect, route) for dialect, route in ROUTES if isinstance(route, Talking)]
+CLAIMING = [(dialect, route) for dialect, route in GENERATING if route.claims is not None]
 TYPES = [None, "application/json", "multipart/form-data; boundary=b", "multipart/form-data", "text/plain", "\x00;=\xff"]
 JUNK = [
     b"",
@@ -37,10 +42,25 @@ JUNK = [
     b'{"prompt":["A boat"]}',
     b'{"prompt":{"prompt":{}}}',
 ]
+SENSIBLE = [
+    b'{"prompt":"A boat"}',
+    b'{"prompt":"A boat","name":"Mine","extension":"png","id":"%s","width":512,"height":512}' % ID.encode(),
+]
+"""What a route might well understand, whatever it does."""
+QUERIES = [{}, {"limit": "3", "offset": "0"}, {"limit": "-1", "offset": "x", "page": "", "\x00": "\xff"}]
 
 
-def of(pairs: list[tuple[Dialect, Generating]] | list[tuple[Dialect, Informing]]) -> list[str]:
-    return [f"{dialect.name} {route.path}" for dialect, route in pairs]
+def of(pairs: Sequence[tuple[Dialect, Route]]) -> list[str]:
+    return [f"{dialect.name} {route.method} {route.path}" for dialect, route in pairs]
+
+
+def shape(route: Route) -> tuple[str, str]:
+    """What two routes that answer the same requests share."""
+    return route.method, re.sub(r"{\w+:", "{", route.path)
+
+
+def parts_of(route: Route, value: str) -> dict[str, str]:
+    return dict.fromkeys(re.findall(r"{(\w+):", route.path), value)
 
 
 def readable(dialect: Dialect, outgoing: Outgoing) -> None:
@@ -56,8 +76,8 @@ def readable(dialect: Dialect, outgoing: Outgoing) -> None:
 
 def attempt(dialect: Dialect, route: Generating, body: bytes, content_type: str | None) -> None:
     headers = {} if content_type is None else {"content-type": content_type}
-    parts = dict.fromkeys(re.findall(r"{(\w+):", route.path), "x")
-    incoming = Incoming(method=route.method, path=route.path, headers=headers, parts=parts, body=body)
+    incoming = Incoming(method=route.method, path=route.path, headers=headers, parts=parts_of(route, "x"), body=body)
+    assert route.claims is None or route.claims(incoming) in (True, False)
     ask = outcome(route.parse, incoming)
     if isinstance(ask, Failure):
         assert ask.fault is Fault.REJECTED
@@ -90,18 +110,35 @@ def test_what_is_no_dialect_is_not_loaded(name: str) -> None:
 
 
 def test_no_two_routes_answer_the_same_request() -> None:
-    """The generating routes of all dialects stand in one table by path; the others share the rest by method."""
-    whole = Counter(route.path for _, route in GENERATING)
-    taken = Counter((route.method, re.sub(r"{\w+:", "{", route.path)) for _, route in ROUTES)
-    assert max(whole.values(), default=0) <= 1
-    assert max(taken.values()) == 1
-    assert not set(whole) & {route.path for _, route in INFORMING}
+    """Only routes that make pictures share a path: all but one of them say which requests are theirs."""
+    by_shape: dict[tuple[str, str], list[tuple[Dialect, Route]]] = defaultdict(list)
+    for dialect, route in ROUTES:
+        by_shape[shape(route)].append((dialect, route))
+    for sharing in by_shape.values():
+        rest = [route for _, route in sharing if not (isinstance(route, Generating) and route.claims is not None)]
+        assert len(rest) == 1, of(sharing)
+        assert len(sharing) == 1 or isinstance(rest[0], Generating), of(sharing)
+        assert len({dialect.name for dialect, _ in sharing}) == len(sharing), of(sharing)
+    whole = {route.path for _, route in GENERATING}  # such a path is answered for every method there is
+    assert not [route.path for _, route in ROUTES if not isinstance(route, Generating) and route.path in whole]
+    assert len({(route.method, route.path) for _, route in GENERATING}) == len(whole)
 
 
-@pytest.mark.parametrize(
-    ("dialect", "route"), ROUTES, ids=[f"{dialect.name} {route.path}" for dialect, route in ROUTES]
-)
-def test_a_route_is_a_path_from_the_root(dialect: Dialect, route: Generating | Informing) -> None:
+def test_a_path_that_pins_a_dialect_is_no_path_of_another() -> None:
+    assert not [route.path for _, route in ROUTES if route.path.split("/")[1] in NAMES]
+
+
+@pytest.mark.parametrize(("dialect", "route"), CLAIMING, ids=of(CLAIMING))
+def test_a_request_that_anybody_could_have_sent_is_left_to_the_one_who_takes_the_rest(
+    dialect: Dialect, route: Generating
+) -> None:
+    assert route.claims is not None
+    for body in [*JUNK, SENSIBLE[0]]:
+        assert not route.claims(Incoming(method=route.method, path=route.path, headers={}, body=body))
+
+
+@pytest.mark.parametrize(("dialect", "route"), ROUTES, ids=of(ROUTES))
+def test_a_route_is_a_path_from_the_root(dialect: Dialect, route: Route) -> None:
     assert re.fullmatch(r"(/[\w.{}:-]+)+", route.path)
     assert route.method in {"GET", "POST", "PUT", "PATCH", "DELETE"}
     assert not isinstance(route, Generating) or re.fullmatch(r"[a-z_.]+", route.operation)
@@ -175,11 +212,99 @@ def test_a_failure_of_the_caller_and_one_of_ours_do_not_look_the_same(dialect: D
 
 @pytest.mark.parametrize(("dialect", "route"), INFORMING, ids=of(INFORMING))
 def test_a_route_that_informs_answers_though_there_is_nothing_to_tell(dialect: Dialect, route: Informing) -> None:
-    parts = dict.fromkeys(re.findall(r"{(\w+):", route.path), "nobody/knows")
+    parts = parts_of(route, "nobody/knows")
     answer = outcome(route.answer, Incoming(method=route.method, path=route.path, headers={}, parts=parts), [])
     if isinstance(answer, Failure):
         answer = dialect.render_error(answer)
-        assert answer.status == 404
+        assert answer.status in (400, 404)  # it may want a question first
     else:
         assert answer.status == 200
     assert b"".join(answer.body)
+
+
+# Conversations.
+
+
+def conversations(route: Talking) -> Iterator[Incoming]:
+    """Requests of a route, sensible or not."""
+    for body, value, query, content_type in product(
+        [*SENSIBLE, *JUNK], ["x", ID, "nobody/knows", "\x00"], QUERIES, [None, "application/json", TYPES[2]]
+    ):
+        yield Incoming(
+            method=route.method,
+            path=route.path,
+            headers={} if content_type is None else {"content-type": content_type},
+            origin="https://here.test",
+            query=query,
+            parts=parts_of(route, value),
+            body=body,
+        )
+
+
+def recalls(dialect: Dialect) -> list[str]:
+    """What the dialect's own requests have to say of themselves later on."""
+    asks = [
+        outcome(route.parse, Incoming(method=route.method, path=route.path, headers={}, body=body))
+        for route in dialect.routes
+        if isinstance(route, Generating)
+        for body in SENSIBLE
+    ]
+    return [ask.recall or "" for ask in asks if isinstance(ask, Ask)]
+
+
+def lived_in(dialect: Dialect) -> World:
+    """A world in which every route has been talked to before."""
+    world = World(recalls(dialect))
+    for route in dialect.routes:
+        if isinstance(route, Talking):
+            for body in SENSIBLE:
+                incoming = Incoming(
+                    method=route.method, path=route.path, headers={}, parts=parts_of(route, ID), body=body
+                )
+                converse(route, incoming, world)
+    return world
+
+
+def talked(dialect: Dialect, route: Talking, incoming: Incoming, world: World) -> None:
+    """A conversation ends in an answer, or in a refusal that the caller can read."""
+    answer = converse(route, incoming, world)
+    if isinstance(answer, Failure):
+        assert answer.fault is Fault.REJECTED
+        assert answer.detail
+        outgoing = dialect.render_error(answer)
+        readable(dialect, outgoing)
+        assert outgoing.status < 500
+        return
+    assert 200 <= answer.status < 500
+    assert all(name == name.lower() for name in answer.headers)
+    assert answer.status == 204 or "content-type" in answer.headers
+    if answer.headers.get("content-type", "").startswith("application/json"):
+        msgspec.json.decode(b"".join(answer.body))
+
+
+@pytest.mark.parametrize(("dialect", "route"), TALKING, ids=of(TALKING))
+@pytest.mark.parametrize("kind", ["lived in", "empty", "refusing"])
+def test_a_conversation_about_anything_ends(dialect: Dialect, route: Talking, kind: str) -> None:
+    world = lived_in(dialect) if kind == "lived in" else World(has=False, refuses=kind == "refusing")
+    for incoming in conversations(route):
+        talked(dialect, route, incoming, world)
+
+
+@pytest.mark.parametrize(("dialect", "route"), TALKING, ids=of(TALKING))
+def test_a_conversation_about_any_json_ends(dialect: Dialect, route: Talking) -> None:
+    world = lived_in(dialect)
+    known = st.sampled_from(["prompt", "model", "name", "extension", "id", "width", "height", "limit", "facts"])
+
+    @FEW
+    @given(st.dictionaries(known | st.text(max_size=5), values, max_size=6))
+    def hold(body: dict[str, object]) -> None:
+        incoming = Incoming(
+            method=route.method,
+            path=route.path,
+            headers={"content-type": "application/json"},
+            parts=parts_of(route, ID),
+            body=msgspec.json.encode(body),
+        )
+        talked(dialect, route, incoming, world)
+
+    hold()
