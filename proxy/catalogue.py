@@ -45,6 +45,7 @@ class Listing(Struct, frozen=True, kw_only=True):
     description: str = ""
     dialect: str | None = None
     """Whose callers are told of it; all are, by default."""
+    listed: bool = True
     successors: tuple[Listing, ...] = ()
     """Of an alias: what may stand behind it, in order."""
 
@@ -190,6 +191,7 @@ class Catalogue:
                 title=row.title or chosen.model.title,
                 description=row.description or chosen.model.description,
                 dialect=row.dialect,
+                listed=row.listed,
                 successors=tuple(known),
             )
 

@@ -86,6 +86,8 @@ class AliasRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     description: str = ""
     dialect: str | None = None
     """Told only to callers of this dialect; to all of them by default."""
+    listed: bool = True
+    """Whether callers are told of it at all; it can be asked for either way."""
 
 
 class PolicyRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -6,6 +6,7 @@ import asyncio
 import io
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -27,10 +28,13 @@ class Studio:
         """`pixels`: the largest picture that is decoded."""
         self._pixels = self.most = pixels
         self._threads = ThreadPoolExecutor(threads, "pictures")
+        self._patient = ThreadPoolExecutor(threads, "retouch")
+        """For work that callers ask for by itself: pictures that are paid for never wait behind it."""
 
     def close(self) -> None:
         """Wait for the threads."""
         self._threads.shutdown()
+        self._patient.shutdown()
 
     async def inspect(self, body: bytes, field: str) -> Image:
         """A picture as a caller sent it, decoded once to be sure of it. Raises REJECTED for anything else.
@@ -76,7 +80,8 @@ class Studio:
 
     async def retouch(self, body: bytes, encoding: Encoding, shape: Shape | None) -> Retouched:
         """A caller's picture shaped and encoded anew. Raises DamagedError."""
-        return await self._run(lambda: retouch(body, encoding, shape, pixels=self._pixels))
+        work = partial(retouch, body, encoding, shape, pixels=self._pixels)
+        return await asyncio.get_running_loop().run_in_executor(self._patient, work)
 
     async def pixels(self, image: Image) -> tuple[int, int, bytes]:
         """Width, height and pixels of a picture, three bytes each, row by row. Raises DamagedError."""

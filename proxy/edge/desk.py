@@ -71,5 +71,7 @@ class Desk(Struct, frozen=True, kw_only=True):
                 description=listing.description,
             )
             for listing in self.catalogue
-            if (listing.available or (key is not None and key.test)) and listing.dialect in (None, dialect)
+            if listing.listed
+            and listing.dialect in (None, dialect)
+            and (listing.available or (key is not None and key.test))
         ]

@@ -96,7 +96,9 @@ class Edge:
         return self._dialects[0]
 
     def _unknown(self, request: AnyRequest) -> Failure:
-        detail = f"Unknown request URL: {request.method} {request.url.path}. A base_url for this server ends in /v1."
+        detail = f"Unknown request URL: {request.method} {request.url.path}."
+        if self._speaks(request.url.path) is self._dialects[0]:
+            detail += " A base_url for this server ends in /v1."
         return Failure(Fault.REJECTED, detail, code=Code.UNKNOWN_ROUTE)
 
     def generating(self) -> dict[str, ASGIApp]:

@@ -87,7 +87,7 @@ def forget(incoming: Incoming) -> Talk:
 
 
 def _missing(incoming: Incoming) -> Failure:
-    return rejected(f"Asset not found: {incoming.parts['asset'][:60]}", Code.UNKNOWN_ROUTE, "asset_id")
+    return rejected(f"Asset not found: {incoming.parts['asset'][:60]}", Code.UNKNOWN_ASSET, "asset_id")
 
 
 def _told(asset: Asset) -> dict[str, Any]:
