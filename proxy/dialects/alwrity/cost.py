@@ -71,7 +71,7 @@ def estimate(incoming: Incoming) -> Talk:
     )
     size = (known["width"], known["height"]) if "width" in known else None
     request = replace(_request(operation, model, size), n=known.get("n", 1))
-    found: Estimate = yield Price(request)
+    found: Estimate = yield Price(request, providers=tuple(providers))
     chosen = _chosen(found.offers, providers)
     assert chosen.usd is not None
     cost = amount(chosen.usd, told)
