@@ -32,6 +32,7 @@ from proxy.edge.background import Background
 from proxy.edge.cors import Cors
 from proxy.edge.desk import Desk
 from proxy.edge.wire import Intake
+from proxy.enhance import Chat, Words
 from proxy.events import Bus, ServerChanged
 from proxy.gateway import Gateway
 from proxy.health import Health
@@ -110,6 +111,7 @@ async def opened(config: Config, folder: Path, environ: Mapping[str, str] = os.e
         transport = Transport(guard, renderers, config.limits.reply_bytes)
         stack.push_async_callback(transport.close)
 
+        enhancer = Chat(config.enhancer, transport) if config.enhancer is not None else Words()
         health = Health(tell, failures=config.limits.breaker_failures, seconds=config.limits.breaker_s)
         repeats = Repeats(ledger, store, config.repeats)
         purchasing = Purchasing(
@@ -119,6 +121,7 @@ async def opened(config: Config, folder: Path, environ: Mapping[str, str] = os.e
             transport=transport,
             studio=studio,
             store=store,
+            enhancer=enhancer,
             tell=tell,
             request_s=config.limits.request_s,
         )
@@ -146,6 +149,7 @@ async def opened(config: Config, folder: Path, environ: Mapping[str, str] = os.e
             repeats=repeats,
             store=store,
             links=links,
+            enhancer=enhancer,
             assets=Assets(engine),
             kept=kept,
             studio=studio,

@@ -182,6 +182,29 @@ class MetricsRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ValueError("`token` is empty: set the variable it names, or leave it out")
 
 
+class EnhancerRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A chat model that writes prompts out where a caller asks for that, at a server with OpenAI's chat completions."""
+
+    base: str
+    """Origin and path prefix, e.g. `https://api.openai.com/v1`."""
+    model: str
+    key: Secret = Secret("")
+    text_in: Decimal
+    """USD per million tokens read."""
+    text_out: Decimal
+    """USD per million tokens written."""
+    tokens: Annotated[int, Meta(ge=16, le=4000)] = 200
+    """Most it may write."""
+    limit_field: str = "max_completion_tokens"
+    """How the server wants that to be said; older ones know `max_tokens`."""
+    deadline_s: Annotated[float, Meta(gt=0)] = 20.0
+
+    def __post_init__(self) -> None:
+        for name, rate in (("text_in", self.text_in), ("text_out", self.text_out)):
+            if not (rate.is_finite() and rate >= 0):
+                raise ValueError(f"{name} is an amount in USD, not {rate}")
+
+
 class CorsRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which web pages may use the server from a browser."""
 
@@ -217,6 +240,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     dialects: Mapping[str, Mapping[str, Any]] = {}
     """Settings of a dialect, by its name; see the dialect."""
     metrics: MetricsRow = MetricsRow()
+    enhancer: EnhancerRow | None = None
+    """Without one, prompts are written out by words of our own, free of charge."""
     cors: CorsRow = CorsRow()
     log: LogRow = LogRow()
 

@@ -13,14 +13,25 @@ from proxy.ledger.book import BudgetState
 from proxy.ledger.orders import Refused
 from proxy.policy import Candidate, Plan, Score
 
+NOTHING = Decimal(0)
 
-def explain(plan: Plan, job: Job, budget: Sequence[BudgetState], ending: Plan | None = None) -> dict[str, Any]:
+
+NOTHING = Decimal(0)
+
+
+def explain(
+    plan: Plan, job: Job, budget: Sequence[BudgetState], ending: Plan | None = None, *, writing: Decimal = NOTHING
+) -> dict[str, Any]:
     """The plan of a job, and what its first choice would leave of the budget. Amounts are USD, as text.
 
-    `ending`: who would make each of its pictures larger afterwards, where that is asked for.
+    `ending`: who would make each of its pictures larger afterwards, where that is asked for; `writing`: what it would
+    cost to have the prompt written out before.
     """
-    first = plan.choices[0].quote.usd if plan.choices else Decimal(0)
+    first = (plan.choices[0].quote.usd if plan.choices else Decimal(0)) + writing
     told = explain_plan(plan, job.request)
+    if writing:
+        told["enhancer_usd"] = usd(writing)
+        told["estimated_cost_usd"] = usd(first) if plan.choices else None
     if ending is not None and job.finish is not None:
         last = ending.choices[0].quote.usd * job.request.n if ending.choices else Decimal(0)
         first += last

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from pricing import from_micros
 from providers.contract import Image, ImageRequest, Note, Upscale
 from proxy.catalogue import SANDBOX, Catalogue, Listing
 from proxy.health import Health
@@ -58,9 +59,15 @@ class Gateway:
         """Which offers would serve a job, in order, and why each other would not. Costs nothing. Raises `Failure`."""
         ending = self.finish(job)
         rest = job.max_cost
-        if rest is not None and ending is not None and ending.choices:
-            rest = max(Decimal(0), rest - ending.choices[0].quote.usd * job.request.n)
+        if rest is not None:
+            last = ending.choices[0].quote.usd * job.request.n if ending is not None and ending.choices else Decimal(0)
+            rest = max(Decimal(0), rest - last - self.writing(job))
         return self._planned(job, job.request, rest)
+
+    def writing(self, job: Job) -> Decimal:
+        """The most that writing the prompt out can cost, in USD."""
+        enhancer = self._purchasing.enhancer
+        return from_micros(enhancer.quote(job.request.prompt)) if job.request.enhance else Decimal(0)
 
     def finish(self, job: Job) -> Plan | None:
         """Which offers would make one of its pictures larger afterwards, if that is asked for. Raises `Failure`."""

@@ -19,6 +19,7 @@ from providers.contract import Edit, Failure, Fault, Image, ImageRequest, Note, 
 from providers.contract.request import split
 from proxy.catalogue import Catalogue
 from proxy.costs import cost_of, total
+from proxy.enhance import NAME, Enhancer
 from proxy.events import AttemptEnded, BudgetRefused, HoldLeft, Overrun, Settled, Tell
 from proxy.explain import over_budget
 from proxy.finishing import as_asked
@@ -45,6 +46,7 @@ class Purchasing(Struct, frozen=True, kw_only=True):
     transport: Transport
     studio: Studio
     store: DiskStore
+    enhancer: Enhancer
     tell: Tell
     request_s: float
     """Seconds a job may take over all its attempts."""
@@ -78,6 +80,9 @@ class Purchase:
         self._pictures: list[Picture] = []
         self._results: list[Result] = []
         self._notes = list(notes)
+        self._prompt = job.request.prompt
+        self._unwritten = job.request.enhance
+        """The prompt is still to be written out, by an enhancer that has its price."""
         self._open: list[str] = []
         """Holds of the attempt that is under way."""
         self._outcomes: list[Outcome] = []
@@ -101,10 +106,12 @@ class Purchase:
         """Set aside what an offer may take for what is still missing; first, end what an earlier one left."""
         if self._outcomes:
             await self._close()
-        self._parts = self._whole(choice) or await self._divided(choice)
+        self._parts = self._said(choice, self._whole(choice) or await self._divided(choice))
         orders = tuple([self._order(choice.offer, part) for part in self._parts])
         if self._last is not None:
             orders += (self._last_order(self._last),) * self._missing
+        if self._unwritten:
+            orders += (self._enhancing(),)
         order = Reserve(job=self._record(orders), orders=orders, first=not self._recorded, sequence=self._recorded)
         held = await self._needs.ledger.reserve(order)
         if isinstance(held, Held):
@@ -132,6 +139,9 @@ class Purchase:
         count = len(self._parts)
         self._waiting = list(held.holds[count:])
         self._open = [hold.hold for hold in held.holds]
+        if self._unwritten:
+            await self._write_out(self._waiting.pop())
+            self._parts = self._said(choice, self._parts)
         pairs = list(zip(self._parts, held.holds[:count], strict=True))
         if len(pairs) == 1:
             said = [await self._ask(choice.offer, *pairs[0])]
@@ -223,21 +233,42 @@ class Purchase:
             image, notes = await as_asked(self._needs.studio, picture.image, self._job.request, exact=exact)
             self._notes.extend(notes)
             self._pictures.append(picture if image is picture.image else replace(picture, image=image))
-        self._tell_settled(offer, hold, cost, count)
+        self._tell_settled(hold, cost, count)
 
-    def _tell_settled(self, offer: Offer, hold: Hold, cost: int, count: int) -> None:
+    def _tell_settled(self, hold: Hold, cost: int, count: int) -> None:
         self._needs.tell(
             Settled(
                 request=self._job.id,
                 team=self._job.key.team,
                 key=self._job.key.key,
-                provider=offer.provider,
-                model=offer.model.name,
+                provider=hold.provider,
+                model=hold.model,
                 quoted=hold.micros,
                 cost=cost,
                 images=count,
             )
         )
+
+    async def _write_out(self, hold: Hold) -> None:
+        """Have the prompt written out; it stays as it is, with a note, where that fails."""
+        self._unwritten = False
+        await self._needs.ledger.begin(hold.hold)
+        try:
+            written = await self._needs.enhancer.write(self._job.request, self._job.lease)
+        except Failure as failure:
+            self._notes.append(Note("prompt", f"is as it was sent: {failure.detail}", lossy=False))
+            self._left(hold, failure)
+            return
+        self._prompt = written.prompt
+        self._cost += written.micros
+        self._outcomes.append(Outcome(hold=hold.hold, kind="settle", micros=written.micros, detail="prompt"))
+        self._tell_settled(hold, written.micros, 0)
+
+    def _said(self, choice: Choice, parts: list[_Part]) -> list[_Part]:
+        """The calls with the prompt as it is by now, where the model takes one so long."""
+        if self._prompt == self._job.request.prompt or len(self._prompt) > choice.offer.model.prompt_limit:
+            return parts
+        return [_Part(replace(part.request, prompt=self._prompt), part.billable, part.micros) for part in parts]
 
     async def _enlarged(self, last: Choice, picture: Picture) -> Picture:
         """The picture made larger; the picture as it is, with a note, where that fails."""
@@ -257,7 +288,7 @@ class Purchase:
         self._cost += cost
         usage = msgspec.json.encode(answer.usage).decode()
         self._outcomes.append(Outcome(hold=hold.hold, kind="settle", micros=cost, images=0, detail=usage))
-        self._tell_settled(last.offer, hold, cost, 0)
+        self._tell_settled(hold, cost, 0)
         larger = answer.pictures[0]
         return replace(larger, seed=picture.seed, revised_prompt=picture.revised_prompt)
 
@@ -313,6 +344,16 @@ class Purchase:
             micros=part.micros,
             images=part.request.n,
             facts=msgspec.json.encode(part.billable).decode(),
+        )
+
+    def _enhancing(self) -> HoldOrder:
+        return HoldOrder(
+            provider=NAME,
+            model=self._needs.enhancer.model,
+            micros=self._needs.enhancer.quote(self._job.request.prompt),
+            images=0,
+            facts=msgspec.json.encode(self._job.request.billable()).decode(),
+            waits=True,
         )
 
     def _last_order(self, last: Choice) -> HoldOrder:
@@ -374,7 +415,7 @@ class Purchase:
             model=self._job.request.model,
             offer=self._choice.offer.name,
             pictures=tuple(self._pictures),
-            prompt=self._job.request.prompt,
+            prompt=self._prompt,
             missing=self._missing,
             stored=stored,
             usage=total([result.usage for result in self._results]),

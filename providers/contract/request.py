@@ -180,6 +180,8 @@ class _Request(Struct, frozen=True, kw_only=True, tag_field="does"):
     """The size is what the caller must get: one near it is drawn where a model does not draw it, and then cut."""
     enhance: bool = False
     """The prompt may be written out in more detail before it is sent."""
+    grows: int = 0
+    """Bytes it may become longer by, and is priced with."""
 
     @property
     def operation(self) -> str:
@@ -200,7 +202,7 @@ class _Request(Struct, frozen=True, kw_only=True, tag_field="does"):
             height=self.height,
             quality=self.quality,
             fidelity=self.fidelity if isinstance(self, Edit) else None,
-            prompt_bytes=len(self.prompt.encode()),
+            prompt_bytes=len(self.prompt.encode()) + self.grows,
             inputs=tuple((image.width, image.height) for image in self.images),
             previews=self.previews,
         )

@@ -13,6 +13,7 @@ from proxy.dialects.contract import Card, Dialect
 from proxy.edge.admission import Admission
 from proxy.edge.background import Background
 from proxy.edge.wire import Intake, origin
+from proxy.enhance import Enhancer
 from proxy.events import Tell
 from proxy.gateway import Gateway
 from proxy.ledger.accounts import Key
@@ -36,6 +37,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     repeats: Repeats
     store: DiskStore
     links: Links
+    enhancer: Enhancer
     assets: Assets
     kept: DiskStore
     """The pictures of assets: nobody sweeps them."""

@@ -287,7 +287,8 @@ class Visit:
         if wanted != "plan":
             raise Failure(Fault.REJECTED, f"X-Darkroom-Dry-Run takes 'plan', not '{wanted[:40]}'.", code=Code.INVALID)
         budget = await self._desk.ledger.budget(job.key.team, job.key.key)
-        told = explain(self._desk.gateway.plan(job), job, budget, self._desk.gateway.finish(job))
+        gateway = self._desk.gateway
+        told = explain(gateway.plan(job), job, budget, gateway.finish(job), writing=gateway.writing(job))
         outgoing = Outgoing(headers={"content-type": "application/json"}, body=(msgspec.json.encode(told),))
         await respond(self._send, outgoing, self._id_headers())
         return outgoing.status

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from providers.contract import Code, Edit, Failure, Fault, Format, Image, ImageRequest, Moderation, Note
 from proxy.dialects.contract import Ask, Dialect, Generating, Incoming, Source
 from proxy.edge.desk import Desk
-from proxy.enhance import enhanced
+from proxy.enhance import Words
 from proxy.job import Job
 from proxy.ledger.accounts import Key
 from proxy.ledger.assets import AssetRow
@@ -83,7 +83,8 @@ class Preparation:
                 raise Failure(Fault.REJECTED, detail, code=Code.FORBIDDEN, field="moderation")
             request = replace(request, moderation=Moderation.OFF)
         if request.enhance:
-            request = replace(request, prompt=enhanced(request.prompt, request.style), enhance=False)
+            enhancer = Words() if self._key.test else self._desk.enhancer
+            request = enhancer.prepared(request)
         if ask.prefix is not None:
             asset = await asyncio.to_thread(self._desk.assets.find, self._key.team, ask.prefix.kind, ask.prefix.id)
             if asset is None:

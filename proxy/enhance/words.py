@@ -9,6 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
+from providers.contract import ImageRequest
+from proxy.enhance.contract import Written
+from proxy.transport import Lease
+
 LONG = 60
 """Words from which on a prompt has said enough."""
 PLAIN = ("clear composition", "balanced light", "fine detail")
@@ -25,6 +31,24 @@ STYLES: Mapping[str, tuple[str, ...]] = {
     "minimal": ("empty space", "few shapes", "muted palette"),
 }
 """What to add, by a word of the style."""
+
+
+class Words:
+    """Writes prompts out by the words above. Free, and done before anything is priced."""
+
+    model = "words"
+
+    def prepared(self, request: ImageRequest) -> ImageRequest:
+        """The request with its prompt written out already."""
+        return replace(request, prompt=enhanced(request.prompt, request.style), enhance=False)
+
+    def quote(self, prompt: str) -> int:
+        """Nothing."""
+        return 0
+
+    async def write(self, request: ImageRequest, lease: Lease) -> Written:
+        """The prompt in more detail."""
+        return Written(enhanced(request.prompt, request.style), 0)
 
 
 def enhanced(prompt: str, style: str | None) -> str:
