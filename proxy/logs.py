@@ -39,6 +39,8 @@ LOUDNESS: Mapping[type, str] = {
 """What becomes a line, and how loud."""
 
 
+ASKING = frozenset({"talk", "inform"})
+"""Operations that make no picture."""
 SPOKEN = frozenset({"rejected", "moderated"})
 """Faults in whose detail a vendor speaks of the request, and may repeat its prompt."""
 
@@ -72,6 +74,8 @@ class Log:
                 loud = "warning"  # a failed attempt is told also where good ones are not
             elif isinstance(event, RequestEnded) and event.status >= 500:
                 loud = "error"
+            elif isinstance(event, RequestEnded) and event.operation in ASKING:
+                loud = "debug"  # clients that poll would fill the log
             getattr(self._log, loud)(event if self._prompts else _silent(event))
         lines = self._lines.getvalue()
         self._lines.seek(0)  # before writing: what cannot be written must not pile up

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from ipaddress import ip_address
 from typing import Any, cast
 
@@ -15,13 +17,15 @@ from litestar import Request, Response, asgi, route
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 from litestar.handlers import ASGIRouteHandler, HTTPRouteHandler
 from litestar.types import ASGIApp, ExceptionHandlersMap, HTTPScope, Receive, Scope, Send
+from msgspec.structs import replace
 
 from providers.contract import Code, Failure, Fault, Secret
 from proxy.dialects.contract import Dialect, Generating, Incoming, Informing, Outgoing, Talking
 from proxy.edge.desk import Desk
-from proxy.edge.generating import BROKEN, Speaker, Visit, request_id
+from proxy.edge.generating import BROKEN, Speaker, Visit, refusal, request_id
 from proxy.edge.talking import NOBODY, Conversation
-from proxy.edge.wire import origin, respond
+from proxy.edge.wire import GoneError, origin, respond
+from proxy.events import RequestEnded
 from proxy.ledger.accounts import Key
 
 JSON = {"content-type": "application/json"}
@@ -76,16 +80,16 @@ class Edge:
         return {
             NotFoundException: lambda request, _: self._answered(request, self._unknown(request)),
             MethodNotAllowedException: lambda request, _: self._answered(
-                request, _wrong_method(request.url.path, request.method)
+                request, _wrong_method(request.scope["path"], request.method)
             ),
             HTTPException: lambda request, error: self._answered(
                 request, Failure(Fault.REJECTED, str(error.detail), code=Code.INVALID)
             ),
-            Exception: lambda request, error: self._answered(request, _broken(request.url.path, error)),
+            Exception: lambda request, error: self._answered(request, _broken(request.scope["path"], error)),
         }
 
     def _answered(self, request: AnyRequest, failure: Failure) -> Response[bytes]:
-        return _response(self._speaks(request.url.path).render_error(failure))
+        return _response(self._speaks(request.scope["path"]).render_error(failure))
 
     def _speaks(self, path: str) -> Dialect:
         """The dialect a path looks like, though it has no such route."""
@@ -96,8 +100,8 @@ class Edge:
         return self._dialects[0]
 
     def _unknown(self, request: AnyRequest) -> Failure:
-        detail = f"Unknown request URL: {request.method} {request.url.path}."
-        if self._speaks(request.url.path) is self._dialects[0]:
+        detail = f"Unknown request URL: {request.method} {request.scope['path']}."
+        if self._speaks(request.scope["path"]) is self._dialects[0]:
             detail += " A base_url for this server ends in /v1."
         return Failure(Fault.REJECTED, detail, code=Code.UNKNOWN_ROUTE)
 
@@ -134,28 +138,41 @@ class Edge:
         async def tell(key: Key, incoming: Incoming) -> Outgoing:
             return entry.answer(incoming, self._desk.cards(key, dialect.name))
 
-        return self._authenticated(dialect, tell)
+        return self._authenticated(dialect, tell, entry)
 
     def _talking(self, dialect: Dialect, entry: Talking) -> Answerer:
         async def converse(key: Key, incoming: Incoming) -> Outgoing:
             begins = self._desk.public_url.rstrip("/") if self._desk.public_url else incoming.origin
             return await Conversation(self._desk, dialect, key, begins).hold(entry.talk(incoming))
 
-        return self._authenticated(dialect, converse, public=entry.public)
+        return self._authenticated(dialect, converse, entry)
 
     def _authenticated(
-        self, dialect: Dialect, tell: Callable[[Key, Incoming], Awaitable[Outgoing]], *, public: bool = False
+        self,
+        dialect: Dialect,
+        tell: Callable[[Key, Incoming], Awaitable[Outgoing]],
+        entry: Informing | Talking | None = None,
     ) -> Answerer:
+        public = isinstance(entry, Talking) and entry.public
+        told = partial(
+            RequestEnded,
+            dialect=dialect.name,
+            route=entry.path if entry is not None else "",
+            operation="talk" if isinstance(entry, Talking) else "inform",
+        )
+
         async def answer(request: AnyRequest) -> Outgoing:
             headers = dict(request.headers.items())
-            taken = 0
+            key, taken, began = NOBODY, 0, time.perf_counter()
+            outgoing = Outgoing(status=499)  # the client closed its request
+            why: dict[str, Any] = {}
             try:
                 key = NOBODY if public else await self._desk.admission.authenticate(headers)
                 body = await self._desk.intake.read(headers, request.receive)
                 taken = len(body)
                 incoming = Incoming(
                     method=request.method,
-                    path=request.url.path,
+                    path=request.scope["path"],
                     headers=headers,
                     origin=origin(request.scope, headers),
                     query=dict(request.query_params.items()),
@@ -163,11 +180,18 @@ class Edge:
                     body=body,
                     options=self._desk.options.get(dialect.name, {}),
                 )
-                return await tell(key, incoming)
+                outgoing = await tell(key, incoming)
+            except GoneError:
+                pass  # nobody is there to be answered
             except Failure as failure:
-                return dialect.render_error(failure)
+                outgoing = dialect.render_error(failure)
+                why |= refusal(failure)
             finally:
                 self._desk.intake.give(taken)
+            why |= {"team": key.team, "key": key.key, "seconds": time.perf_counter() - began}
+            ended = told(request=request_id(), status=outgoing.status, **why)
+            self._desk.tell(ended)
+            return replace(outgoing, headers={"x-request-id": ended.request, **outgoing.headers})
 
         return answer
 
@@ -251,7 +275,7 @@ def _handler(path: str, method: str, answer: Answerer) -> HTTPRouteHandler:
 
 def _response(outgoing: Outgoing) -> Response[bytes]:
     headers = {"x-request-id": request_id(), **outgoing.headers}
-    media = headers.pop("content-type")
+    media = headers.pop("content-type", "application/json")
     return Response(b"".join(outgoing.body), status_code=outgoing.status, headers=headers, media_type=media)
 
 
