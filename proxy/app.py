@@ -24,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from pricing import Book
 from providers.contract import Failure
 from proxy import dialects
+from proxy.attempt import Attempts
 from proxy.catalogue import Catalogue, rules_of
 from proxy.config import Config, ConfigError
 from proxy.edge import Edge
@@ -115,10 +116,8 @@ async def opened(config: Config, folder: Path, environ: Mapping[str, str] = os.e
         health = Health(tell, failures=config.limits.breaker_failures, seconds=config.limits.breaker_s)
         repeats = Repeats(ledger, store, config.repeats)
         purchasing = Purchasing(
-            catalogue=catalogue,
-            health=health,
+            attempts=Attempts(catalogue=catalogue, health=health, ledger=ledger, transport=transport, tell=tell),
             ledger=ledger,
-            transport=transport,
             studio=studio,
             store=store,
             enhancer=enhancer,

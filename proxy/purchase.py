@@ -15,15 +15,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pricing import Billable, Quote, to_micros
-from providers.contract import Edit, Failure, Fault, Image, ImageRequest, Note, Picture, Result, Upscale
+from providers.contract import Edit, Failure, Fault, ImageRequest, Note, Picture, Result, Upscale
 from providers.contract.request import split
-from proxy.catalogue import Catalogue
+from proxy.attempt import Attempts
 from proxy.costs import cost_of, total
 from proxy.enhance import NAME, Enhancer
-from proxy.events import AttemptEnded, BudgetRefused, HoldLeft, Overrun, Settled, Tell
+from proxy.events import BudgetRefused, HoldLeft, Overrun, Tell
 from proxy.explain import over_budget
 from proxy.finishing import as_asked
-from proxy.health import Health
 from proxy.job import Answer, Job, pack
 from proxy.ledger.book import Ledger
 from proxy.ledger.orders import Close, Held, Hold, HoldOrder, JobRecord, Outcome, Refused, Repeated, Reserve
@@ -31,7 +30,6 @@ from proxy.pictures import Studio
 from proxy.policy import Choice, Offer
 from proxy.policy.engine import quote_at
 from proxy.store import DiskStore, Stored
-from proxy.transport import Transport
 
 FINAL = frozenset({Fault.REJECTED, Fault.MODERATED, Fault.AMBIGUOUS})
 """Faults after which nothing else is tried: another would say the same, or the picture may be paid for already."""
@@ -40,10 +38,8 @@ FINAL = frozenset({Fault.REJECTED, Fault.MODERATED, Fault.AMBIGUOUS})
 class Purchasing(Struct, frozen=True, kw_only=True):
     """What every purchase needs."""
 
-    catalogue: Catalogue
-    health: Health
+    attempts: Attempts
     ledger: Ledger
-    transport: Transport
     studio: Studio
     store: DiskStore
     enhancer: Enhancer
@@ -182,41 +178,8 @@ class Purchase:
     # Asking.
 
     async def _ask(self, offer: Offer, part: _Part, hold: Hold) -> Result | Failure:
-        line = self._needs.catalogue.lines[offer.provider]
         self._attempts += 1
-        began = time.monotonic()
-        try:
-            result = await self._needs.transport.hold(
-                line.provider.run(part.request, offer.model, line.account),
-                line.provider,
-                line.account,
-                _Watch(self._needs.ledger, hold, self._job),
-                deadline=max(0.1, min(line.deadline, self._ends - began)),
-                lease=self._job.lease,
-            )
-        except Failure as failure:
-            self._needs.health.failed(offer.name, failure.fault, failure.detail, failure.retry_after)
-            self._tell_attempt(offer, failure.fault, began, detail=failure.detail)
-            return failure
-        except BaseException:  # broken off from outside: that says nothing of the offer
-            self._needs.health.forget_trial(offer.name)
-            raise
-        self._needs.health.succeeded(offer.name)
-        self._tell_attempt(offer, "ok", began, images=len(result.pictures), vendor_id=result.vendor_id)
-        return result
-
-    def _tell_attempt(self, offer: Offer, outcome: str, began: float, **more: object) -> None:
-        seconds = time.monotonic() - began
-        self._needs.tell(
-            AttemptEnded(
-                request=self._job.id,
-                provider=offer.provider,
-                model=offer.model.name,
-                outcome=outcome,
-                seconds=seconds,
-                **more,  # type: ignore[arg-type]
-            )
-        )
+        return await self._needs.attempts.ask(self._job, offer, part.request, hold, self._ends)
 
     async def _bought(self, offer: Offer, part: _Part, hold: Hold, result: Result) -> None:
         cost = cost_of(offer, hold, part.billable, result.usage, self._day)
@@ -233,21 +196,7 @@ class Purchase:
             image, notes = await as_asked(self._needs.studio, picture.image, self._job.request, exact=exact)
             self._notes.extend(notes)
             self._pictures.append(picture if image is picture.image else replace(picture, image=image))
-        self._tell_settled(hold, cost, count)
-
-    def _tell_settled(self, hold: Hold, cost: int, count: int) -> None:
-        self._needs.tell(
-            Settled(
-                request=self._job.id,
-                team=self._job.key.team,
-                key=self._job.key.key,
-                provider=hold.provider,
-                model=hold.model,
-                quoted=hold.micros,
-                cost=cost,
-                images=count,
-            )
-        )
+        self._needs.attempts.settled(hold, cost, count)
 
     async def _write_out(self, hold: Hold) -> None:
         """Have the prompt written out; it stays as it is, with a note, where that fails."""
@@ -262,7 +211,7 @@ class Purchase:
         self._prompt = written.prompt
         self._cost += written.micros
         self._outcomes.append(Outcome(hold=hold.hold, kind="settle", micros=written.micros, detail="prompt"))
-        self._tell_settled(hold, written.micros, 0)
+        self._needs.attempts.settled(hold, written.micros, 0)
 
     def _said(self, choice: Choice, parts: list[_Part]) -> list[_Part]:
         """The calls with the prompt as it is by now, where the model takes one so long."""
@@ -288,7 +237,7 @@ class Purchase:
         self._cost += cost
         usage = msgspec.json.encode(answer.usage).decode()
         self._outcomes.append(Outcome(hold=hold.hold, kind="settle", micros=cost, images=0, detail=usage))
-        self._tell_settled(hold, cost, 0)
+        self._needs.attempts.settled(hold, cost, 0)
         larger = answer.pictures[0]
         return replace(larger, seed=picture.seed, revised_prompt=picture.revised_prompt)
 
@@ -426,21 +375,6 @@ class Purchase:
             charged=self._cost,
             attempts=self._attempts,
         )
-
-
-class _Watch:
-    """Keeps the tickets of one hold, and shows its unfinished pictures to the caller."""
-
-    def __init__(self, ledger: Ledger, hold: Hold, job: Job) -> None:
-        self._ledger = ledger
-        self._hold = hold
-        self._job = job
-
-    async def ticket(self, text: str) -> None:
-        await self._ledger.ticket(self._hold.hold, text)
-
-    async def preview(self, image: Image, index: int) -> None:
-        await self._job.preview(image, index)
 
 
 def at_once(choice: Choice) -> int:
