@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from uuid import UUID, uuid4
 
 import msgspec
 from litestar.types import HTTPScope, Receive, Send
@@ -18,8 +15,9 @@ from msgspec.structs import replace
 from pricing import from_micros
 from providers.contract import Code, Failure, Fault, Image, Note
 from providers.contract.image import Buffer
-from proxy.dialects.contract import Accepted, Ask, Dialect, Ended, Generating, Incoming, Outgoing, Served, Shown
+from proxy.dialects.contract import Accepted, Ask, Dialect, Ended, Generating, Incoming, Outgoing, Served
 from proxy.dialects.wants import Known
+from proxy.edge.answering import notes_header, refusal, request_id, request_uuid, served
 from proxy.edge.desk import Desk
 from proxy.edge.preparing import Preparation
 from proxy.edge.talking import Conversation
@@ -34,30 +32,12 @@ from proxy.transport import Lease
 
 BROKEN = "The server had an error while processing your request."
 UNSTORED = "The pictures were made and cannot be kept for a link now; try again, or ask for the pictures themselves."
-UNFIT = re.compile(r"[^ -~]")
-"""What no header may carry: clients refuse the whole answer for it."""
 ALIVE_S = 15.0
 """An event stream in which nothing happens says so this often."""
 
 
-def refusal(failure: Failure) -> dict[str, str]:
-    """What is told of a failure."""
-    told = {"fault": failure.fault, "code": failure.code or "", "field": failure.field or "", "detail": failure.detail}
-    return {name: str(said) for name, said in told.items()}
-
-
 Speaker = tuple[Dialect, Generating]
 """A dialect, and its route on a path."""
-
-
-def request_uuid() -> str:
-    """A new id for dialects whose ids are UUIDs: its last byte is left for the places of the pictures."""
-    return str(UUID(bytes=uuid4().bytes[:15] + b"\0"))
-
-
-def request_id() -> str:
-    """A new id: in order of time, and not to be guessed."""
-    return f"req_{time.time_ns() // 1000:014x}{os.urandom(8).hex()}"
 
 
 class Visit:
@@ -377,42 +357,3 @@ class Visit:
 
     def _served(self, answer: Answer, links: Sequence[str] = (), pixels: Sequence[bytes] = ()) -> Served:
         return served(answer, links, pixels, time.perf_counter() - self._began)
-
-
-def served(answer: Answer, links: Sequence[str], pixels: Sequence[bytes], seconds: float) -> Served:
-    """An answer as a dialect renders it; with links and pixels of its pictures, where they are wanted."""
-    provider, _, drawn_by = answer.offer.partition("/")
-    return Served(
-        request_id=answer.job,
-        created=answer.created,
-        model=answer.model,
-        pictures=tuple(
-            [
-                Shown(
-                    image=picture.image,
-                    link=links[place] if links else None,
-                    revised_prompt=picture.revised_prompt,
-                    seed=picture.seed,
-                    pixels=pixels[place] if pixels else None,
-                )
-                for place, picture in enumerate(answer.pictures)
-            ]
-        ),
-        usage=answer.usage,
-        quality=answer.quality,
-        background=answer.background,
-        prompt=answer.prompt,
-        provider=provider,
-        drawn_by=drawn_by,
-        notes=answer.notes,
-        missing=answer.missing,
-        charged=from_micros(answer.charged),
-        seconds=seconds,
-    )
-
-
-def notes_header(notes: Sequence[Note]) -> str:
-    """Notes in one header: `field: detail; field: detail`, in plain ASCII and not too long for any proxy."""
-    text = "; ".join(f"{note.field}: {note.detail}" for note in notes)
-    plain = UNFIT.sub("?", text)
-    return plain if len(plain) <= 1000 else f"{plain[:997]}..."

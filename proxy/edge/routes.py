@@ -21,8 +21,9 @@ from msgspec.structs import replace
 
 from providers.contract import Code, Failure, Fault, Secret
 from proxy.dialects.contract import Dialect, Generating, Incoming, Informing, Outgoing, Talking
+from proxy.edge.answering import refusal, request_id
 from proxy.edge.desk import Desk
-from proxy.edge.generating import BROKEN, Speaker, Visit, refusal, request_id
+from proxy.edge.generating import BROKEN, Speaker, Visit
 from proxy.edge.talking import NOBODY, Conversation
 from proxy.edge.wire import GoneError, origin, respond
 from proxy.events import RequestEnded

@@ -19,7 +19,7 @@ from proxy import dialects
 from proxy.app import FIRST
 from proxy.dialects.contract import Generating
 from proxy.edge import generating
-from proxy.edge.generating import notes_header
+from proxy.edge.answering import notes_header
 from proxy.edge.preparing import LARGE
 from proxy.edge.wire import origin
 from tests.edge.house import BODY, GENERATIONS, House, Visitor, Wire, house
