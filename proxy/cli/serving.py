@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from pathlib import Path
 
 import click
@@ -23,6 +24,7 @@ def serve(config_path: Path | None, data: Path, host: str, port: int) -> None:
 
     SIGTERM or Ctrl-C lets what is under way finish; a job a vendor is working on is taken up again at the next start.
     """
+    gc.disable()  # nothing of what is loaded here is garbage; `run` turns it on again
     config = read_config(config_path)
     from proxy.app import InUseError, LedgerLostError
     from proxy.app import serve as run

@@ -11,7 +11,7 @@ from pkgutil import iter_modules
 
 from proxy.dialects.contract import Dialect
 
-TOOLS = frozenset({"contract", "fields", "forms", "wants"})
+TOOLS = frozenset({"contract", "documents", "fields", "forms", "wants"})
 NAMES = frozenset(module.name for module in iter_modules(__path__)) - TOOLS
 
 

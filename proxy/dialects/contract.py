@@ -16,6 +16,7 @@ from msgspec import Struct
 from pricing import Usage
 from providers.contract import Failure, Image, ImageRequest, Model, Note, UpscaleKind
 from providers.contract.image import Buffer
+from proxy.dialects.documents import Document
 from proxy.dialects.wants import Find, Known, Want
 
 
@@ -224,3 +225,9 @@ class Dialect(Struct, frozen=True, kw_only=True):
     """What is sent to a key's webhook when a request that was accepted has ended: JSON, or None for nothing."""
     uuids: bool = False
     """Ids of requests are UUIDs (version 4) and those of their pictures too, instead of `req_...`."""
+    base: str = ""
+    """What clients of this dialect take as their base, after scheme and host."""
+    says: str = ""
+    """What it is, in a sentence."""
+    documents: Mapping[str, Document] = {}
+    """What is told of each route, by `<method> <path>`: beside the routes, for it is made of their tables."""

@@ -13,6 +13,7 @@ from math import isfinite
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from providers.contract import Code, Failure, Fault
 
@@ -21,6 +22,7 @@ Reader = Callable[[str, Any], Any]
 Table = Mapping[str, tuple[str, Reader]]
 
 N = TypeVar("N", int, float)
+R = TypeVar("R", bound=Reader)
 WHOLE = re.compile(r"-?\d{1,100}(?:\.0{1,100})?")
 KINDS: Mapping[type, str] = {
     bool: "a boolean",
@@ -30,6 +32,34 @@ KINDS: Mapping[type, str] = {
     list: "an array",
     dict: "an object",
 }
+
+
+class Takes(Struct, frozen=True, kw_only=True):
+    """What a reader lets through, for whoever documents it; what is None or empty is no limit."""
+
+    kind: str
+    """string, integer, number, boolean, object, array."""
+    lowest: float | None = None
+    highest: float | None = None
+    longest: int | None = None
+    """Characters."""
+    choices: tuple[Any, ...] = ()
+
+
+def taking(kind: str, **limits: Any) -> Callable[[R], R]:
+    """Say of a reader what it lets through; `limits` as in `Takes`."""
+
+    def said(reader: R) -> R:
+        vars(reader)["takes"] = Takes(kind=kind, **limits)
+        return reader
+
+    return said
+
+
+def taken(reader: Reader) -> Takes | None:
+    """What a reader says it lets through."""
+    found: Takes | None = getattr(reader, "takes", None)
+    return found
 
 
 def read(values: Mapping[str, Any], table: Table) -> tuple[dict[str, Any], list[str]]:
@@ -52,6 +82,7 @@ def read(values: Mapping[str, Any], table: Table) -> tuple[dict[str, Any], list[
 def text(longest: int | None = None) -> Reader:
     """A string of at most `longest` characters."""
 
+    @taking("string", longest=longest)
     def reader(name: str, value: Any) -> str:
         if not isinstance(value, str):
             raise wrong_type(name, "a string", value)
@@ -66,6 +97,7 @@ def text(longest: int | None = None) -> Reader:
 def integer(lowest: int, highest: int) -> Reader:
     """A whole number, however written, within its bounds."""
 
+    @taking("integer", lowest=lowest, highest=highest)
     def reader(name: str, value: Any) -> int:
         if isinstance(value, str) and WHOLE.fullmatch(value.strip()):
             value = int(value.partition(".")[0])
@@ -81,6 +113,7 @@ def integer(lowest: int, highest: int) -> Reader:
 def number(lowest: float, highest: float) -> Reader:
     """A number, however written, within its bounds."""
 
+    @taking("number", lowest=lowest, highest=highest)
     def reader(name: str, value: Any) -> float:
         try:
             found = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
@@ -96,6 +129,7 @@ def number(lowest: float, highest: float) -> Reader:
 def choice(choices: Mapping[str, Any]) -> Reader:
     """One of some words, as what it stands for."""
 
+    @taking("string", choices=tuple(choices))
     def reader(name: str, value: Any) -> Any:
         if not isinstance(value, str):
             raise wrong_type(name, "a string", value)
@@ -107,6 +141,7 @@ def choice(choices: Mapping[str, Any]) -> Reader:
     return reader
 
 
+@taking("boolean")
 def flag(name: str, value: Any) -> bool:
     """True or false, however written."""
     if isinstance(value, str):
@@ -116,6 +151,7 @@ def flag(name: str, value: Any) -> bool:
     return value
 
 
+@taking("object")
 def mapping(name: str, value: Any) -> dict[str, Any]:
     """An object."""
     if not isinstance(value, dict):
@@ -123,6 +159,7 @@ def mapping(name: str, value: Any) -> dict[str, Any]:
     return value
 
 
+@taking("array")
 def sequence(name: str, value: Any) -> list[Any]:
     """An array."""
     if not isinstance(value, list):

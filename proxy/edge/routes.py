@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from providers.contract import Code, Failure, Fault, Secret
 from proxy.dialects.contract import Dialect, Generating, Incoming, Informing, Outgoing, Talking
+from proxy.edge import documentation
 from proxy.edge.answering import refusal, request_id
 from proxy.edge.desk import Desk
 from proxy.edge.generating import BROKEN, Speaker, Visit
@@ -61,14 +62,14 @@ class Edge:
                     continue
                 make = self._informing if isinstance(entry, Informing) else self._talking
                 answer = make(dialect, entry)  # type: ignore[arg-type]
-                handlers += [
-                    _handler(path, entry.method, answer) for path in (entry.path, f"/{dialect.name}{entry.path}")
-                ]
+                handlers.append(_handler([entry.path, f"/{dialect.name}{entry.path}"], entry.method, answer))
         first = self._dialects[0]
         links = {dialect.links.rpartition("/")[0] for dialect in self._dialects}
-        handlers += [_handler(f"{path}/{{name:str}}", "GET", self._picture) for path in sorted(links)]
+        handlers.append(_handler([f"{path}/{{name:str}}" for path in sorted(links)], "GET", self._picture))
         handlers += [
             _handler("/v1/darkroom/requests/{id:str}", "GET", self._authenticated(first, self._request_state)),
+            _handler("/v1/darkroom/openapi.json", "GET", self._openapi),
+            _handler("/v1/darkroom/docs", "GET", self._page),
             _handler("/health/live", "GET", self._live),
             _handler("/health/ready", "GET", self._ready),
         ]
@@ -236,6 +237,22 @@ class Edge:
         }
         return Outgoing(headers=headers, body=(body,))
 
+    async def _openapi(self, _: AnyRequest) -> Outgoing:
+        """What the server tells of itself, for programs."""
+        body = await asyncio.to_thread(lambda: msgspec.json.encode(documentation.openapi(self._dialects)))
+        return Outgoing(headers={**JSON, "cache-control": "public, max-age=300"}, body=(body,))
+
+    async def _page(self, _: AnyRequest) -> Outgoing:
+        """The same, for people."""
+        body = (await asyncio.to_thread(documentation.page, self._dialects)).encode()
+        headers = {
+            "content-type": "text/html; charset=utf-8",
+            "cache-control": "public, max-age=300",
+            "content-security-policy": documentation.CONTENT_POLICY,
+            "x-content-type-options": "nosniff",
+        }
+        return Outgoing(headers=headers, body=(body,))
+
     async def _live(self, _: AnyRequest) -> Outgoing:
         return _status(200, "ok")
 
@@ -266,7 +283,7 @@ class Edge:
         return request.client is not None and ip_address(request.client.host).is_loopback
 
 
-def _handler(path: str, method: str, answer: Answerer) -> HTTPRouteHandler:
+def _handler(path: str | list[str], method: str, answer: Answerer) -> HTTPRouteHandler:
     async def handle(request: AnyRequest) -> Response[bytes]:
         return _response(await answer(request))
 

@@ -8,10 +8,10 @@ threads passing that lock back and forth for every row cost more than all the re
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy import Dialect, Table, bindparam, delete, insert, literal_column, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from proxy.ledger.tables import balances, entries, holds, jobs
 
@@ -117,7 +117,9 @@ class Statements:
 
 
 def _upserting(dialect: Dialect) -> Rows:
-    upsert = (postgresql if dialect.name == "postgresql" else sqlite).insert(balances)
+    upsert = import_module(f"sqlalchemy.dialects.{dialect.name}").insert(
+        balances
+    )  # one of them; loading both takes time
     built = upsert.on_conflict_do_update(
         index_elements=["scope", "window"], set_={name: upsert.excluded[name] for name in AMOUNTS}
     )

@@ -21,11 +21,15 @@ from proxy.dialects.alwrity import (
     social,
     upscale,
 )
+from proxy.dialects.alwrity.documented import DOCUMENTS
 from proxy.dialects.alwrity.errors import render_error
 from proxy.dialects.contract import Dialect
 
 DIALECT = Dialect(
     name="alwrity",
+    base="/api/image-studio",
+    says="ALwrity's Image Studio: pictures by template, edits, control, and work on finished pictures.",
+    documents=DOCUMENTS,
     routes=(
         *create.ROUTES,
         *browse.ROUTES,

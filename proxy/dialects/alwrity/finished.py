@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
+from functools import wraps
 from typing import Any, TypeVar
 
 import msgspec
@@ -51,7 +52,12 @@ def fields_of(values: Mapping[str, Any], table: Table, *needed: str) -> tuple[di
 
 def lowered(reader: Reader) -> Reader:
     """The same, in any case."""
-    return lambda name, value: reader(name, value.strip().lower() if isinstance(value, str) else value)
+
+    @wraps(reader)
+    def lower(name: str, value: Any) -> Any:
+        return reader(name, value.strip().lower() if isinstance(value, str) else value)
+
+    return lower
 
 
 def kilobytes(size: int) -> float:

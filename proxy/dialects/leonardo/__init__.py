@@ -5,6 +5,7 @@ https://docs.leonardo.ai/reference
 
 from proxy.dialects.contract import Dialect, Generating, Informing, Talking
 from proxy.dialects.leonardo import account, generations, pricing, uploads, variations
+from proxy.dialects.leonardo.documented import DOCUMENTS
 from proxy.dialects.leonardo.errors import render_error
 from proxy.dialects.leonardo.parse import accept, parse_generation, render
 from proxy.dialects.leonardo.webhook import finished
@@ -13,6 +14,9 @@ BASE = "/api/rest/v1"
 
 DIALECT = Dialect(
     name="leonardo",
+    base="/api/rest/v1",
+    says="Leonardo.Ai's production API: asked for, then polled by id, or told to a webhook.",
+    documents=DOCUMENTS,
     routes=(
         Generating(
             path=f"{BASE}/generations", operation="generate", parse=parse_generation, render=render, accept=accept

@@ -10,7 +10,7 @@ from math import isfinite
 from typing import Any
 
 from providers.contract import Code, Failure
-from proxy.dialects.fields import Reader, Table, read, read_json, rejected
+from proxy.dialects.fields import Reader, Table, read, read_json, rejected, taking
 
 FOUND: Mapping[type, str] = {
     bool: "a boolean",
@@ -42,6 +42,7 @@ def read_object(values: Mapping[str, Any], table: Table, at: str = "") -> dict[s
     return known
 
 
+@taking("boolean")
 def flag(name: str, value: Any) -> bool:
     """True or false, and nothing that looks like it."""
     if not isinstance(value, bool):
@@ -52,6 +53,7 @@ def flag(name: str, value: Any) -> bool:
 def whole(lowest: int, highest: int, *, says: str = "{name} must be between {lowest} and {highest}") -> Reader:
     """A whole number within its bounds."""
 
+    @taking("integer", lowest=lowest, highest=highest)
     def reader(name: str, value: Any) -> int:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
@@ -63,6 +65,7 @@ def whole(lowest: int, highest: int, *, says: str = "{name} must be between {low
     return reader
 
 
+@taking("integer", lowest=32, highest=1536)
 def side(name: str, value: Any) -> int:
     """A width or a height in pixels."""
     says = "invalid dimensions: {name} must be between {lowest} and {highest} and a multiple of 8"
@@ -75,6 +78,7 @@ def side(name: str, value: Any) -> int:
 def number(lowest: float, highest: float) -> Reader:
     """A number within its bounds."""
 
+    @taking("number", lowest=lowest, highest=highest)
     def reader(name: str, value: Any) -> float:
         if not isinstance(value, int | float) or isinstance(value, bool) or not isfinite(value):
             raise mistyped(name, "a Float", "Float", value)
@@ -87,6 +91,7 @@ def number(lowest: float, highest: float) -> Reader:
 def one_of_numbers(*choices: float) -> Reader:
     """One of some numbers."""
 
+    @taking("number", choices=choices)
     def reader(name: str, value: Any) -> float:
         found: float = number(-1e9, 1e9)(name, value)
         if found not in choices:
@@ -100,6 +105,7 @@ def one_of_numbers(*choices: float) -> Reader:
 def text(longest: int | None = None) -> Reader:
     """A string of at most `longest` characters."""
 
+    @taking("string", longest=longest)
     def reader(name: str, value: Any) -> str:
         if not isinstance(value, str):
             raise mistyped(name, "a string", "String", value)
@@ -118,6 +124,7 @@ identity = text(ID_MOST)
 def word(*choices: str, kind: str = "String") -> Reader:
     """One of some words; `kind` is what this API calls their type."""
 
+    @taking("string", choices=choices)
     def reader(name: str, value: Any) -> str:
         if not isinstance(value, str):
             raise mistyped(name, f"one of {', '.join(choices)}", kind, value)
@@ -132,6 +139,7 @@ def word(*choices: str, kind: str = "String") -> Reader:
 def listed(each: Callable[[str, Any], Any]) -> Reader:
     """A list of such values; what reads as nothing is left out."""
 
+    @taking("array")
     def reader(name: str, value: Any) -> list[Any]:
         if not isinstance(value, list):
             raise mistyped(name, "a list", "List", value)
@@ -149,6 +157,7 @@ def optional(each: Callable[[str, Any], Any]) -> Reader:
 def record(table: Table, needed: Sequence[str] = ()) -> Reader:
     """An object, of which some fields must be set."""
 
+    @taking("object")
     def reader(name: str, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise mistyped(name, "an object", "Object", value)

@@ -4,12 +4,16 @@ https://developers.openai.com/api/reference/resources/images
 """
 
 from proxy.dialects.contract import Dialect, Generating, Informing
+from proxy.dialects.openai.documented import DOCUMENTS
 from proxy.dialects.openai.models import list_models, retrieve_model
 from proxy.dialects.openai.parse import parse_edit, parse_generation, parse_variation
 from proxy.dialects.openai.render import EDITS, GENERATIONS, render, render_error
 
 DIALECT = Dialect(
     name="openai",
+    base="/v1",
+    says="OpenAI's Images API, as its SDKs and everybody else's speak it.",
+    documents=DOCUMENTS,
     routes=(
         Generating(
             path="/v1/images/generations",
