@@ -172,7 +172,9 @@ class Purchase:
     async def abandon(self) -> None:
         """Something broke: end what is known, and leave to recovery what is not."""
         ended = {outcome.hold for outcome in self._outcomes}
-        self._outcomes += [Outcome(hold=hold, kind="ambiguous") for hold in self._open if hold not in ended]
+        waiting = {hold.hold for hold in self._waiting}
+        self._outcomes += [Outcome(hold=hold, kind="release", detail="never sent") for hold in waiting]
+        self._outcomes += [Outcome(hold=hold, kind="ambiguous") for hold in self._open if hold not in ended | waiting]
         await self._close()
 
     # Asking.
@@ -192,7 +194,7 @@ class Purchase:
         self._notes.extend(result.notes)
         for drawn in result.pictures:
             picture = drawn if self._last is None else await self._enlarged(self._last, drawn)
-            exact = self._job.request.exact and self._last is None
+            exact = self._job.request.exact and picture is drawn
             image, notes = await as_asked(self._needs.studio, picture.image, self._job.request, exact=exact)
             self._notes.extend(notes)
             self._pictures.append(picture if image is picture.image else replace(picture, image=image))

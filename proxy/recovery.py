@@ -97,10 +97,10 @@ class Recovery:
         outcomes: list[Outcome] = []
         for hold in holds:
             line = self._catalogue.lines.get(hold.provider)
-            if self._clock() - hold.at > self._expires_ms:
-                outcomes.append(self._expire(hold))
-            elif hold.state == "waiting":
+            if hold.state == "waiting":  # however old it is
                 outcomes.append(Outcome(hold=hold.hold, kind="release", detail="never sent"))
+            elif self._clock() - hold.at > self._expires_ms:
+                outcomes.append(self._expire(hold))
             elif line is not None and line.provider.here:
                 outcomes.append(Outcome(hold=hold.hold, kind="release", detail="drawn here by a process that died"))
             elif line is not None and line.provider.resume is not None and hold.ticket is not None:

@@ -27,9 +27,10 @@ class Background:
         """Wait a while for what is under way, then break it off: what has a ticket is taken up at the next start."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=self._patience)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._tasks:  # what ends may have begun something else
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

@@ -207,6 +207,8 @@ class Visit:
     async def _deliver(self, ask: Ask, job: Job, answer: Answer, joined: bool) -> int:
         """Send the answer; one that cannot be received is kept for whoever asks again."""
         self._note(answer, joined)
+        if joined and not answer.prompt:  # no prompt is kept; the request that repeats another says the same
+            answer = replace(answer, prompt=job.request.prompt)
         try:
             links = await self._links(answer) if ask.links else ()
         except (OSError, ValueError) as error:  # a full disk: paid for all the same, and there for a retry

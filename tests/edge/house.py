@@ -65,9 +65,9 @@ class House(Running):
 
 
 @asynccontextmanager
-async def house(folder: Path, config: Mapping[str, Any]) -> AsyncIterator[House]:
+async def house(folder: Path, config: Mapping[str, Any], kind: type[House] = House) -> AsyncIterator[House]:
     """Open it; a folder that was used before is opened as after a restart."""
-    made = House(folder, config)
+    made = kind(folder, config)
     async with AsyncExitStack() as stack:
         with patch("proxy.app.Scribe", Here):
             app = await stack.enter_async_context(opened(load(made.config, {}), made.data, {}))
@@ -100,6 +100,11 @@ class Visitor:
             "client": ("127.0.0.1", 1),
             "headers": [(name.encode(), said.encode()) for name, said in told.items()],
         }
+
+    def leads_to(self, path: str) -> Visitor:
+        """Asks for a path of the whole server."""
+        self._scope["path"] = path
+        return self
 
     def says(self, piece: bytes, *, more: bool = False) -> Visitor:
         """A piece of the body arrives."""
