@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from proxy.dialects.contract import Dialect, Generating, Route
+from proxy.edge import admission
 from tests.edge.examples import CLOUD, Example, examples, filled
 from tests.edge.odd import Odd, odd
 from tests.edge.town import ORIGIN, ROUTES, Money, Team, Town, named, path_of, sound, speakers, town, town_config
@@ -102,7 +103,8 @@ class Mistakes(logging.Handler):
 def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fuzzed]:
     vendor = OpenAIVendor()
     more = {"limits": {"body_bytes": 1_000_000, "picture_pixels": 1_100_000}}
-    with serving(vendor), asyncio.Runner() as runner:
+    with serving(vendor), asyncio.Runner() as runner, pytest.MonkeyPatch.context() as patching:
+        patching.setattr(admission, "LOOK_AGAIN_S", 0.0)  # guesses at keys wait, which here is all they would do
         opening = town(tmp_path_factory.mktemp("fuzz"), town_config(vendor, **more))
         made = Fuzzed(runner, runner.run(opening.__aenter__()), vendor)
         try:
