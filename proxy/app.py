@@ -252,7 +252,7 @@ class _Listening(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop on SIGTERM and Ctrl-C; a second one does not wait. The process then ends by itself, with status 0.
+        """Stop on SIGTERM and Ctrl-C; a second Ctrl-C does not wait. The process then ends by itself, with status 0.
 
         The base class raises the signal again at the end, which would kill us before everything is closed.
         """

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from providers.contract import Failure, Image, ImageRequest, Result
 from proxy.catalogue import Catalogue
-from proxy.events import AttemptEnded, Settled, Tell
+from proxy.events import AttemptEnded, Tell
 from proxy.health import Health
 from proxy.job import Job
 from proxy.ledger.book import Ledger
@@ -53,21 +53,6 @@ class Attempts(Struct, frozen=True, kw_only=True):
         self.health.succeeded(offer.name)
         self._ended(job, offer, "ok", began, images=len(result.pictures), vendor_id=result.vendor_id)
         return result
-
-    def settled(self, hold: Hold, cost: int, images: int) -> None:
-        """Tell what a hold did cost, in micro-USD."""
-        self.tell(
-            Settled(
-                request=hold.job,
-                team=hold.team,
-                key=hold.key,
-                provider=hold.provider,
-                model=hold.model,
-                quoted=hold.micros,
-                cost=cost,
-                images=images,
-            )
-        )
 
     def _ended(self, job: Job, offer: Offer, outcome: str, began: float, **more: Any) -> None:
         seconds = time.monotonic() - began

@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import reduce
 
 from pricing import Billable, Unpriced, Usage, to_micros
+from proxy.events import Settled
 from proxy.ledger.orders import Hold
 from proxy.policy import Offer
 from proxy.policy.engine import bill_at
@@ -29,6 +30,20 @@ def cost_of(offer: Offer | None, hold: Hold, billable: Billable, usage: Usage, d
     if not hold.images:  # held to work on a picture that counts already
         return hold.micros
     return -(-hold.micros * min(usage.images, hold.images) // hold.images)
+
+
+def settled(hold: Hold, cost: int, images: int) -> Settled:
+    """What is told of a hold that did cost so much, in micro-USD."""
+    return Settled(
+        request=hold.job,
+        team=hold.team,
+        key=hold.key,
+        provider=hold.provider,
+        model=hold.model,
+        quoted=hold.micros,
+        cost=cost,
+        images=images,
+    )
 
 
 def total(usages: list[Usage]) -> Usage:

@@ -18,7 +18,7 @@ from pricing import Billable, Quote, to_micros
 from providers.contract import Edit, Failure, Fault, ImageRequest, Note, Picture, Result, Upscale
 from providers.contract.request import split
 from proxy.attempt import Attempts
-from proxy.costs import cost_of, total
+from proxy.costs import cost_of, settled, total
 from proxy.enhance import NAME, Enhancer
 from proxy.events import BudgetRefused, HoldLeft, Overrun, Tell
 from proxy.explain import over_budget
@@ -198,7 +198,7 @@ class Purchase:
             image, notes = await as_asked(self._needs.studio, picture.image, self._job.request, exact=exact)
             self._notes.extend(notes)
             self._pictures.append(picture if image is picture.image else replace(picture, image=image))
-        self._needs.attempts.settled(hold, cost, count)
+        self._needs.tell(settled(hold, cost, count))
 
     async def _write_out(self, hold: Hold) -> None:
         """Have the prompt written out; it stays as it is, with a note, where that fails."""
@@ -213,7 +213,7 @@ class Purchase:
         self._prompt = written.prompt
         self._cost += written.micros
         self._outcomes.append(Outcome(hold=hold.hold, kind="settle", micros=written.micros, detail="prompt"))
-        self._needs.attempts.settled(hold, written.micros, 0)
+        self._needs.tell(settled(hold, written.micros, 0))
 
     def _said(self, choice: Choice, parts: list[_Part]) -> list[_Part]:
         """The calls with the prompt as it is by now, where the model takes one so long."""
@@ -239,7 +239,7 @@ class Purchase:
         self._cost += cost
         usage = msgspec.json.encode(answer.usage).decode()
         self._outcomes.append(Outcome(hold=hold.hold, kind="settle", micros=cost, images=0, detail=usage))
-        self._needs.attempts.settled(hold, cost, 0)
+        self._needs.tell(settled(hold, cost, 0))
         larger = answer.pictures[0]
         return replace(larger, seed=picture.seed, revised_prompt=picture.revised_prompt)
 

@@ -18,8 +18,8 @@ import msgspec
 from pricing import Billable
 from providers.contract import Failure, Fault, Image, Result
 from proxy.catalogue import Catalogue
-from proxy.costs import cost_of, total
-from proxy.events import HoldEnded, HoldLeft, ServerChanged, Settled, Tell
+from proxy.costs import cost_of, settled, total
+from proxy.events import HoldEnded, HoldLeft, ServerChanged, Tell
 from proxy.job import Answer, pack
 from proxy.ledger.book import JobState, Ledger
 from proxy.ledger.orders import Close, Hold, Outcome
@@ -193,18 +193,7 @@ class Recovery:
         billable = msgspec.json.decode(hold.facts, type=Billable)
         cost = cost_of(self._catalogue.offer(f"{hold.provider}/{hold.model}"), hold, billable, result.usage, day)
         self._tell_ended(hold, "resumed", cost)
-        self._tell(
-            Settled(
-                request=hold.job,
-                team=hold.team,
-                key=hold.key,
-                provider=hold.provider,
-                model=hold.model,
-                quoted=hold.micros,
-                cost=cost,
-                images=len(result.pictures),
-            )
-        )
+        self._tell(settled(hold, cost, len(result.pictures)))
         usage = msgspec.json.encode(result.usage).decode()
         return Outcome(hold=hold.hold, kind="settle", micros=cost, images=len(result.pictures), detail=usage)
 

@@ -28,7 +28,7 @@ class Purse(Struct, frozen=True, kw_only=True):
     team: str
     left: Decimal | None
     settled: Decimal
-    """Spent in the window of that budget; in total where there is none."""
+    """Spent in the window of that budget; 0 where there is none."""
 
 
 class Price(Struct, frozen=True):

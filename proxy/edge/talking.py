@@ -97,8 +97,12 @@ class Conversation:
             providers=frozenset(want.providers) if want.providers else None,
         )
         plan, ending = self._desk.gateway.plan(job), self._desk.gateway.finish(job)
-        more = ending.choices[0].quote.usd * want.request.n if ending is not None and ending.choices else Decimal(0)
-        offers = [_estimated(choice.candidate, more) for choice in plan.choices]
+        more: Decimal | None = Decimal(0)
+        why = None
+        if ending is not None:
+            more = ending.choices[0].quote.usd * want.request.n if ending.choices else None
+            why = None if ending.choices else ending.failure().detail
+        offers = [_estimated(choice.candidate, more, why) for choice in plan.choices]
         offers += [_estimated(out.candidate, more, out.drop.reason) for out in plan.out]
         return wants.Estimate(tuple(offers))
 
@@ -205,10 +209,12 @@ class Conversation:
             raise Failure(Fault.REJECTED, detail, code=Code.NOT_AN_IMAGE, field=want.field) from error
 
 
-def _estimated(candidate: Candidate, more: Decimal, out: str | None = None) -> wants.Estimated:
+def _estimated(candidate: Candidate, more: Decimal | None, out: str | None) -> wants.Estimated:
+    """`more`: what comes on top, None where nobody knows: then the whole has no price."""
+    priced = candidate.quote.usd if isinstance(candidate.quote, Quote) else None
     return wants.Estimated(
         provider=candidate.offer.provider,
         model=candidate.offer.model.name,
-        usd=candidate.quote.usd + more if isinstance(candidate.quote, Quote) else None,
+        usd=None if priced is None or more is None else priced + more,
         out=out,
     )

@@ -178,6 +178,17 @@ async def test_offers_that_are_left_out_are_told_with_their_reason(room: Room, t
     assert free.offers[0].usd == 0
 
 
+async def test_what_nobody_can_finish_has_no_price(room: Room, team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    listings = room.desk.catalogue._listings
+    [card] = listings["card"].offers
+    narrow = replace(card, model=replace(card.model, operations=frozenset({"generate"})))
+    monkeypatch.setitem(listings, "narrow", replace(listings["card"], name="narrow", offers=(narrow,)))
+    monkeypatch.setattr("proxy.gateway.FINISHER", "narrow")
+    [offer] = (await room.want(team, wants.Price(small(), finish=UpscaleKind.FAST))).offers
+    assert offer.usd is None
+    assert offer.out is not None
+
+
 async def test_a_price_of_a_model_there_is_none_of_is_refused(room: Room, team: Team) -> None:
     with pytest.raises(Failure) as caught:
         await room.want(team, wants.Price(replace(small(), model="none")))
