@@ -45,10 +45,13 @@ class Row(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     up_to: int | None = None
     """Most pixels this row covers; list such rows smallest first."""
     operation: str | None = None
+    background: str | None = None
 
     def covers(self, job: Billable) -> bool:
         """Could this row be the one the vendor bills? Whatever the vendor may still choose is left open."""
         if self.operation is not None and self.operation != job.operation:
+            return False
+        if self.background is not None and self.background != job.background:
             return False
         if self.quality is not None and job.quality not in (None, self.quality):
             return False
@@ -139,8 +142,10 @@ class PerMegapixel(Struct, tag="megapixel", frozen=True, kw_only=True, forbid_un
         return tuple(lines)
 
     def metered(self, usage: Usage) -> Lines | None:
-        """Megapixels are not metered apart from the pictures delivered."""
-        return None
+        """The megapixels the vendor counted, where all of them cost the same."""
+        if usage.units is None or self.first is not None or self.read:
+            return None
+        return (Line("megapixel", usage.units, usage.units * self.usd),)
 
     def _megapixels(self, width: int, height: int) -> Decimal:
         size = Decimal(width * height) / self.pixels
@@ -187,6 +192,28 @@ class TableTokens(Struct, tag="table", frozen=True, kw_only=True, forbid_unknown
         return self.tokens
 
 
+class Tier(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """So many tokens for a picture of up to so many pixels."""
+
+    up_to: int
+    tokens: int
+
+
+class TierTokens(Struct, tag="tiers", frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Tokens of a picture by the tier its size is in, whatever its quality."""
+
+    tiers: tuple[Tier, ...]
+    """Smallest first."""
+
+    def count(self, quality: str, width: int, height: int) -> int | None:
+        """Tokens of one picture, or None for one larger than every tier."""
+        return next((tier.tokens for tier in self.tiers if width * height <= tier.up_to), None)
+
+    def qualities(self) -> Iterable[str]:
+        """One, which has no name."""
+        return ("",)
+
+
 class FlatInput(Struct, tag="flat", frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A picture sent along is never more than so many tokens."""
 
@@ -223,7 +250,7 @@ class PerToken(Struct, tag="token", frozen=True, kw_only=True, forbid_unknown_fi
     image_in: Decimal
     image_out: Decimal
     text_out: Decimal = Decimal(0)
-    output: AreaTokens | TableTokens | None = None
+    output: AreaTokens | TableTokens | TierTokens | None = None
     """How many tokens a picture is; None where the vendor has not said, which leaves the model without a quote."""
     input: FlatInput | TileInput | None = None
     auto_qualities: tuple[str, ...] = ()
@@ -325,7 +352,21 @@ class Free(Struct, tag="free", frozen=True, kw_only=True, forbid_unknown_fields=
         return None
 
 
-Kind = PerImage | PerCredit | PerMegapixel | PerToken | PerSecond | Free
+class Unpublished(Struct, tag="unpublished", frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The vendor publishes no price: there is no quote, and only its own charge tells what a picture cost."""
+
+    why: str
+
+    def bound(self, job: Billable) -> Lines | Unpriced:
+        """Why there is none."""
+        return Unpriced(self.why)
+
+    def metered(self, usage: Usage) -> Lines | None:
+        """Nothing to multiply a meter by."""
+        return None
+
+
+Kind = PerImage | PerCredit | PerMegapixel | PerToken | PerSecond | Free | Unpublished
 
 
 def _measured(job: Billable) -> bool:

@@ -26,6 +26,7 @@ class Billable(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Width and height of every picture sent along, the mask included."""
     previews: int = 0
     """Unfinished pictures asked for while streaming."""
+    background: str | None = None
 
 
 class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -37,6 +38,8 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The vendor's own charge in USD, where it states one."""
     credits: Decimal | None = None
     """The vendor's own charge in its credits."""
+    units: Decimal | None = None
+    """So many of whatever the price is for, where the vendor counts them: megapixels, for a price per megapixel."""
     seconds: Decimal | None = None
     """Seconds of GPU."""
     text_in: int | None = None

@@ -45,7 +45,7 @@ class Attempts(Struct, frozen=True, kw_only=True):
             )
         except Failure as failure:
             self.health.failed(offer.name, failure.fault, failure.detail, failure.retry_after)
-            self._ended(job, offer, failure.fault, began, detail=failure.detail)
+            self._ended(job, offer, failure.fault, began, detail=failure.detail, vendor_id=failure.vendor_id)
             return failure
         except BaseException:  # broken off from outside: that says nothing of the offer
             self.health.forget_trial(offer.name)

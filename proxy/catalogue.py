@@ -153,7 +153,7 @@ class Catalogue:
         if stated is not None:
             prices: tuple[Price, ...] = (
                 Price(
-                    models=(model.name,),
+                    models=(model.vendor_name,),
                     per=stated.per,
                     since=date.min,
                     checked=date.min,
@@ -162,7 +162,7 @@ class Catalogue:
                 ),
             )
         else:
-            prices = () if row.speaks else self._prices.get((line.name, model.name), ())
+            prices = () if row.speaks else self._prices.get((line.name, model.vendor_name), ())
         return Offer(
             name=f"{line.name}/{model.name}",
             provider=line.name,

@@ -25,7 +25,7 @@ from providers.contract.conversation import (
 from providers.contract.failure import Code, Failure, Fault, Note
 from providers.contract.fit import Fit, Misfit, fit
 from providers.contract.image import Format, Image, measure, sniff
-from providers.contract.model import Model, Sizes
+from providers.contract.model import Inputs, Model, Sizes
 from providers.contract.request import (
     Adapter,
     Background,
@@ -44,6 +44,7 @@ from providers.contract.request import (
     Upscale,
     UpscaleKind,
 )
+from providers.contract.speaking import as_data_url, as_file, as_text, from_body, from_link, from_text, pause, told
 
 __all__ = [
     "Account",
@@ -67,6 +68,7 @@ __all__ = [
     "Generate",
     "Image",
     "ImageRequest",
+    "Inputs",
     "Mask",
     "Misfit",
     "Model",
@@ -89,7 +91,15 @@ __all__ = [
     "Ticket",
     "Upscale",
     "UpscaleKind",
+    "as_data_url",
+    "as_file",
+    "as_text",
     "fit",
+    "from_body",
+    "from_link",
+    "from_text",
     "measure",
+    "pause",
     "sniff",
+    "told",
 ]

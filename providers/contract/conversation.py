@@ -214,5 +214,7 @@ class Provider(Struct, frozen=True, kw_only=True):
     """Headers that carry the key. The driver adds them, to calls that stay at home."""
     explain: Callable[[Reply, Failure], Failure] = as_found
     """Refine the fault of a reply with an error status by reading its body."""
+    id_header: str = "x-request-id"
+    """Reply header with the vendor's own id of the request, in lower case."""
     here: bool = False
     """Draws on this machine: nothing is paid outside, and nothing outlives the process."""

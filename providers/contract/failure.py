@@ -69,10 +69,12 @@ class Failure(Exception):  # noqa: N818  a failure is the domain's word, and the
         field: str | None = None,
         retry_after: float | None = None,
         charged: bool = False,
+        vendor_id: str | None = None,
     ) -> None:
         """`field` is the request field at fault, in this contract's words; `retry_after` is in seconds.
 
         `charged`: the vendor took the request and may have charged for it, though nothing came of it.
+        `vendor_id`: the vendor's own id of the request, for a support case.
         """
         super().__init__(f"{fault}: {detail}")
         self.fault = fault
@@ -81,6 +83,7 @@ class Failure(Exception):  # noqa: N818  a failure is the domain's word, and the
         self.field = field
         self.retry_after = retry_after
         self.charged = charged
+        self.vendor_id = vendor_id
 
 
 class Note(Struct, frozen=True):

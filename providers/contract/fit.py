@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from providers.contract.failure import Note
 from providers.contract.image import Format
-from providers.contract.model import AREA_SLACK, RATIO_SLACK, Model, Sizes, parse_size
-from providers.contract.request import ImageRequest, Upscale
+from providers.contract.model import Model, Sizes, parse_size
+from providers.contract.request import Edit, ImageRequest, Upscale
 
 RASTER = frozenset({Format.PNG, Format.JPEG, Format.WEBP})
 """Formats one can be turned into another here, so that any of them will do."""
@@ -40,12 +40,12 @@ def fit(request: ImageRequest, model: Model, *, any_area: bool = False) -> Fit |
         return Misfit(f"does not do {request.operation}", "model")
     if len(request.prompt) > model.prompt_limit:
         return Misfit(f"takes a prompt of at most {model.prompt_limit} characters", "prompt")
-    pictures = len(request.images) - (getattr(request, "mask", None) is not None)
-    if pictures > model.inputs:
-        return Misfit(f"takes at most {model.inputs} pictures, not {pictures}", "image")
+    misfit = _missing(request, model) or _pictures(request, model)
+    if misfit is not None:
+        return misfit
     changes: dict[str, Any] = {}
     notes: list[Note] = []
-    for step in (_size, _quality, _format, _options):
+    for step in (_size, _quality, _format, _options, _style, _ranges):
         misfit = step(request, model, changes, notes, any_area)
         if misfit is not None:
             return misfit
@@ -53,6 +53,25 @@ def fit(request: ImageRequest, model: Model, *, any_area: bool = False) -> Fit |
         changes["previews"] = model.previews
         notes.append(Note("previews", f"{model.name} shows {model.previews or 'no'} unfinished pictures", lossy=False))
     return Fit(replace(request, **changes) if changes else request, tuple(notes))
+
+
+def _missing(request: ImageRequest, model: Model) -> Misfit | None:
+    for name in sorted(model.needs):
+        if getattr(request, name, None) in (None, "") and hasattr(request, name):
+            return Misfit(f"needs a {name}", name)
+    return None
+
+
+def _pictures(request: ImageRequest, model: Model) -> Misfit | None:
+    masked = isinstance(request, Edit) and request.mask is not None
+    pictures = request.images[:-1] if masked else request.images
+    if len(pictures) > model.inputs:
+        return Misfit(f"takes at most {model.inputs} pictures, not {len(pictures)}", "image")
+    for image in pictures:
+        against = model.accepts.against(image)
+        if against is not None:
+            return Misfit(against, "image")
+    return None
 
 
 def _size(
@@ -76,17 +95,11 @@ def _size(
         made = f"drawn at {nearest[0]}x{nearest[1]} and brought to {request.width}x{request.height}"
         notes.append(Note("size", made, lossy=False))
         return None
-    if nearest is None or not _near(nearest, (request.width, request.height), any_area):
+    if nearest is None or not sizes.near(nearest, (request.width, request.height), any_area=any_area):
         return Misfit(f"does not draw {request.width}x{request.height} ({_offer(sizes)})", "size")
     changes["width"], changes["height"] = nearest
     notes.append(Note("size", f"{nearest[0]}x{nearest[1]} is the nearest size {model.name} draws"))
     return None
-
-
-def _near(found: tuple[int, int], asked: tuple[int, int], any_area: bool) -> bool:
-    ratio = found[0] * asked[1] / (found[1] * asked[0])
-    area = found[0] * found[1] / (asked[0] * asked[1])
-    return max(ratio, 1 / ratio) <= RATIO_SLACK and (any_area or max(area, 1 / area) <= AREA_SLACK)
 
 
 def _offer(sizes: Sizes) -> str:
@@ -125,4 +138,30 @@ def _options(request: ImageRequest, model: Model, changes: dict[str, Any], notes
         if getattr(request, name) is not None and name not in model.honours:
             changes[name] = None
             notes.append(Note(name, f"{model.name} does not take it", lossy=name not in {"user", "moderation"}))
+    return None
+
+
+def _style(request: ImageRequest, model: Model, changes: dict[str, Any], notes: list[Note], _: bool) -> Misfit | None:
+    if request.style is None or not model.styles or "style" in changes or request.style in model.styles.values():
+        return None
+    theirs = model.styles.get("-".join(request.style.lower().replace("_", " ").replace("-", " ").split()))
+    changes["style"] = theirs
+    if theirs is None:
+        notes.append(Note("style", f"{model.name} has no style {request.style!r}"))
+    return None
+
+
+def _ranges(request: ImageRequest, model: Model, changes: dict[str, Any], notes: list[Note], _: bool) -> Misfit | None:
+    for name, (least, most) in model.ranges.items():
+        asked = getattr(request, name, None)
+        if name == "seed":
+            most -= request.n - 1  # those of further pictures count on from it
+        if asked is None or name in changes or least <= asked <= most:
+            continue
+        if name == "seed":
+            taken = int(least) + (asked - int(least)) % (int(most) - int(least) + 1)
+        else:
+            taken = type(asked)(min(max(asked, least), most))
+        changes[name] = taken
+        notes.append(Note(name, f"{model.name} takes {least:g} to {most:g}; {taken:g} is used"))
     return None

@@ -137,6 +137,13 @@ class Image:
         """Bytes it keeps in memory, roughly."""
         return sum(memoryview(form).nbytes for form in (self._body, self._text) if form is not None)
 
+    @property
+    def size(self) -> int:
+        """Bytes of the encoded picture."""
+        if self._body is not None:
+            return len(self._body)
+        return 0 if self._text is None else memoryview(self._text).nbytes * 3 // 4
+
     def _look(self, head: bytes) -> None:
         found = sniff(head)
         if found is None:

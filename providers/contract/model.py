@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
-from providers.contract.image import Format
+from providers.contract.image import Format, Image
 from providers.contract.request import Polarity, Quality
 
 RATIO_SLACK = 1.05
 """How far a nearest size may be from the shape asked for."""
 AREA_SLACK = 1.15
 """How many times larger or smaller it may be."""
+SHAPE_RATIO_SLACK = 1.1
+"""Both again, for a vendor that is told a shape only and chooses the pixels itself."""
+SHAPE_AREA_SLACK = 2.25
 
 
 class Sizes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,6 +36,8 @@ class Sizes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Long side over short side."""
     follows_input: bool = False
     """The result has the size of the picture sent along; no other can be asked for."""
+    by_shape: bool = False
+    """The vendor is told a shape alone: those listed stand for shapes, with the pixels they come to, or nearly so."""
 
     def draws(self, width: int, height: int) -> bool:
         """Whether this exact size is one of them."""
@@ -45,6 +52,13 @@ class Sizes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             and self.min_pixels <= width * height <= self.max_pixels
             and max(width, height) <= self.max_ratio * min(width, height)
         )
+
+    def near(self, found: tuple[int, int], asked: tuple[int, int], *, any_area: bool) -> bool:
+        """Whether a size may stand for the one asked for, however much larger it is if `any_area` is set."""
+        ratio = found[0] * asked[1] / (found[1] * asked[0])
+        area = found[0] * found[1] / (asked[0] * asked[1])
+        most_ratio, most_area = (SHAPE_RATIO_SLACK, SHAPE_AREA_SLACK) if self.by_shape else (RATIO_SLACK, AREA_SLACK)
+        return max(ratio, 1 / ratio) <= most_ratio and (any_area or max(area, 1 / area) <= most_area)
 
     def nearest(self, width: int, height: int) -> tuple[int, int] | None:
         """The legal size nearest in shape, then in area; None where there is none on the grid."""
@@ -74,11 +88,44 @@ class Sizes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return [(across, down) for across in columns for down in rows if across > 0 < down and self.draws(across, down)]
 
 
+class Inputs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What pictures sent along must be like. The mask is not looked at: it follows its picture."""
+
+    formats: frozenset[Format] = frozenset({Format.PNG, Format.JPEG, Format.WEBP, Format.GIF, Format.SVG})
+    min_side: int = 1
+    max_side: int = 1_000_000
+    min_pixels: int = 0
+    max_pixels: int = 1_000_000_000_000
+    max_ratio: float = 1_000_000.0
+    """Long side over short side."""
+    max_bytes: int = 1_000_000_000_000
+    """Of one picture."""
+
+    def against(self, image: Image) -> str | None:
+        """What speaks against a picture, if anything does. A drawing without a size in pixels has its format alone."""
+        width, height = image.width, image.height
+        if image.format not in self.formats:
+            return f"takes no {image.format} picture"
+        if image.size > self.max_bytes:
+            return f"takes pictures of at most {self.max_bytes} bytes, not {image.size}"
+        if not width:
+            return None
+        if min(width, height) < self.min_side or max(width, height) > self.max_side:
+            return f"takes pictures with sides of {self.min_side} to {self.max_side} pixels, not {width}x{height}"
+        if not self.min_pixels <= width * height <= self.max_pixels:
+            return f"takes pictures of {self.min_pixels} to {self.max_pixels} pixels, not {width}x{height}"
+        if max(width, height) > self.max_ratio * min(width, height):
+            return f"takes pictures up to {self.max_ratio:g} times as long as wide, not {width}x{height}"
+        return None
+
+
 class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One model of a provider."""
 
     name: str
-    """The vendor's name for it."""
+    """What callers ask for; the same at every provider that offers it."""
+    wire: str = ""
+    """The vendor's own name for it, where it is another."""
     title: str = ""
     description: str = ""
     operations: frozenset[str] = frozenset({"generate"})
@@ -89,10 +136,19 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What it can encode, its default first."""
     honours: frozenset[str] = frozenset()
     """Which optional request fields it takes (`request.OPTIONAL`)."""
+    needs: frozenset[str] = frozenset()
+    """Which request fields it cannot do without: `prompt`, `mask`, `search`, `looks` ..."""
+    ranges: Mapping[str, tuple[float, float]] = {}
+    """Least and most of a number it takes: a seed beyond is folded into them, any other number is moved to the end."""
+    styles: Mapping[str, str] = {}
+    """The styles it has, by our words for them (lower case, words joined by `-`), in its own; any text, where it
+    honours `style` and this is empty."""
     at_once: int = 1
     """Most pictures in one call; more are asked for by several calls."""
     inputs: int = 0
     """Most pictures that may be sent along, the mask not counted."""
+    accepts: Inputs = Inputs()
+    """What they must be like."""
     mask: Polarity = Polarity.WHITE
     previews: int = 0
     """Most unfinished pictures it shows while working."""
@@ -102,6 +158,11 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Submitted, then polled: the job outlives our connection."""
     shows: bool = True
     """Whether it is listed to callers."""
+
+    @property
+    def vendor_name(self) -> str:
+        """What the vendor and its price list call it."""
+        return self.wire or self.name
 
 
 def parse_size(size: str) -> tuple[int, int]:

@@ -6,6 +6,7 @@ Sizes are pixels. Whatever is None was not asked for, and the provider's own def
 from __future__ import annotations
 
 from enum import StrEnum
+from math import ceil
 from typing import ClassVar
 
 from msgspec import Struct
@@ -205,6 +206,7 @@ class _Request(Struct, frozen=True, kw_only=True, tag_field="does"):
             prompt_bytes=len(self.prompt.encode()) + self.grows,
             inputs=tuple((image.width, image.height) for image in self.images),
             previews=self.previews,
+            background=self.background,
         )
 
 
@@ -278,6 +280,14 @@ class Upscale(_Request, frozen=True, kw_only=True, tag="upscale"):
     def operation(self) -> str:
         """What is asked for."""
         return f"upscale.{self.kind}"
+
+    def billable(self) -> Billable:
+        """The facts a price depends on; a factor is told as the size it comes to."""
+        facts = super().billable()
+        if self.factor is None or self.width is not None or not self.picture.width:
+            return facts
+        width, height = (ceil(side * self.factor) for side in (self.picture.width, self.picture.height))
+        return replace(facts, width=width, height=height)
 
     @property
     def images(self) -> tuple[Image, ...]:

@@ -267,7 +267,9 @@ class _Talk:
         reply = Reply(status=response.status, headers=response.headers, body=body)
         if response.status >= 300 and response.status not in call.reads:
             failure = by_status(response.status, _retry_after(response.headers))
-            raise self._provider.explain(reply, failure)
+            explained = self._provider.explain(reply, failure)
+            explained.vendor_id = explained.vendor_id or response.headers.get(self._provider.id_header)
+            raise explained
         return reply
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from msgspec.structs import replace
 
 from pricing import Billable
 from providers.contract import (
+    Background,
     Control,
     ControlKind,
     Edit,
@@ -130,3 +133,24 @@ def test_the_parts_of_a_request_make_up_the_whole(
     seeds = [part.seed + place for part in parts for place in range(part.n) if part.seed is not None]
     assert seeds == ([] if seed is None else list(range(seed, seed + n)))
     assert all(replace(part, n=n, seed=seed) == whole for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("picture", "fields", "size"),
+    [
+        (FIRST, {"factor": 2.0}, (80, 60)),
+        (FIRST, {"factor": 1.26}, (51, 38)),
+        (FIRST, {"factor": 2.0, "width": 100, "height": 75}, (100, 75)),
+        (FIRST, {}, (None, None)),
+        (Image(svg()), {"factor": 2.0}, (None, None)),
+    ],
+)
+def test_an_upscale_by_a_factor_is_priced_at_the_size_it_comes_to(
+    picture: Image, fields: dict[str, Any], size: tuple[int | None, int | None]
+) -> None:
+    facts = Upscale(model="m", kind=UpscaleKind.FAST, picture=picture, **fields).billable()
+    assert (facts.width, facts.height) == size
+
+
+def test_a_price_hears_of_a_background() -> None:
+    assert Generate(model="m", background=Background.TRANSPARENT).billable().background == "transparent"

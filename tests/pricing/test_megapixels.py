@@ -101,3 +101,16 @@ def test_rounding_up_is_never_below_the_exact_area_and_never_a_megapixel_above_i
     exact = usd(PerMegapixel(usd=Decimal(1), round="exact"), Billable(width=width, height=height))
     assert exact == Decimal(width * height) / 1_000_000
     assert 0 <= usd(PerMegapixel(usd=Decimal(1)), Billable(width=width, height=height)) - exact < 1
+
+
+def test_the_megapixels_a_vendor_counted_are_what_it_charges() -> None:
+    found = PerMegapixel(usd=Decimal("0.025")).metered(Usage(images=1, units=Decimal("1.5")))
+    assert found is not None
+    assert [(line.quantity, line.usd) for line in found] == [(Decimal("1.5"), Decimal("0.0375"))]
+
+
+@pytest.mark.parametrize(
+    "per", [PerMegapixel(usd=Decimal(1), first=Decimal(2)), PerMegapixel(usd=Decimal(1), read=Decimal(1))]
+)
+def test_a_count_of_megapixels_says_nothing_where_they_do_not_all_cost_the_same(per: PerMegapixel) -> None:
+    assert per.metered(Usage(images=1, units=Decimal(3))) is None

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pricing import Billable, Line, Unpriced, Usage
-from pricing.kinds import PerCredit, PerImage, Row, pick
-from tests.pricing.asking import quoted, reason, usd
+from pricing import Billable, Line, Unpriced, Usage, bill
+from pricing.kinds import PerCredit, PerImage, Row, Unpublished, pick
+from tests.pricing.asking import billed, priced, quoted, reason, usd
 from tests.properties import MANY
 
 BY_QUALITY = PerImage(
@@ -177,3 +177,19 @@ def test_a_table_without_qualities_does_not_care_whether_one_is_asked_for(tiers:
     table = [*tiers, Row(price=Decimal(2))]
     plain = pick(table, Billable(width=1024, height=1024))
     assert plain == pick(table, Billable(width=1024, height=1024, quality="high"))
+
+
+def test_a_row_may_be_for_one_background_alone() -> None:
+    per = PerImage(
+        rows=(Row(price=Decimal("0.07"), background="transparent"), Row(price=Decimal("0.06"))),
+    )
+    assert usd(per, Billable(background="transparent")) == Decimal("0.07")
+    assert usd(per, Billable(background="opaque")) == usd(per, Billable()) == Decimal("0.06")
+
+
+def test_what_is_not_published_has_no_price_and_is_settled_by_the_vendors_charge_alone() -> None:
+    per = Unpublished(why="the vendor publishes none")
+    assert reason(per, Billable()) == "the vendor publishes none"
+    assert per.metered(Usage(images=1, credits=Decimal(3))) is None
+    assert billed(priced(per), Billable(), Usage(images=1, usd=Decimal("0.0147"))).usd == Decimal("0.0147")
+    assert isinstance(bill(priced(per), Billable(), Usage(images=1)), Unpriced)

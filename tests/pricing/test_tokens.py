@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pricing import Billable, Line, Usage
-from pricing.kinds import AreaTokens, FlatInput, PerToken, TableTokens, TileInput
+from pricing.kinds import AreaTokens, FlatInput, PerToken, TableTokens, Tier, TierTokens, TileInput
 from tests.pricing.asking import quoted, reason, usd
 from tests.properties import MANY
 
@@ -240,3 +240,20 @@ def test_without_a_count_of_tokens_written_there_is_no_meter() -> None:
 def test_a_longer_prompt_is_never_cheaper(length: int, more: int) -> None:
     shorter, longer = replace(SQUARE, prompt_bytes=length), replace(SQUARE, prompt_bytes=length + more)
     assert usd(RATES, longer) - usd(RATES, shorter) == Decimal(more * 5) / 1_000_000
+
+
+TIERS = TierTokens(tiers=(Tier(up_to=1_000_000, tokens=1120), Tier(up_to=16_000_000, tokens=2000)))
+
+
+@pytest.mark.parametrize("quality", ["", "low", "high"])
+def test_a_tier_has_its_tokens_up_to_its_last_pixel_whatever_the_quality(quality: str) -> None:
+    assert TIERS.count(quality, 1000, 1000) == 1120
+    assert TIERS.count(quality, 1001, 1000) == 2000
+    assert TIERS.count(quality, 4001, 4000) is None
+
+
+def test_a_picture_in_a_tier_is_quoted_with_or_without_a_quality() -> None:
+    per = replace(RATES, output=TIERS, text_in=Decimal(0), text_out=Decimal(0))
+    for quality in (None, "high"):
+        assert usd(per, Billable(width=1000, height=1000, quality=quality)) == Decimal(1120) * 32 / 1_000_000
+    assert "no token count" in reason(per, Billable(width=5000, height=5000))

@@ -53,6 +53,8 @@ from proxy.transport.faults import by_status
 from tests.pictures import svg
 
 FOLDER = Path(__file__).parent.parent / "recordings"
+ORACLE = "oracle.yaml"
+"""How a vendor's recordings are held against its own description of its API."""
 KEY = "key-that-must-not-travel"
 _PICTURE = re.compile(r"<([\w+]+-\d+x\d+\.\w+)>")
 
@@ -71,10 +73,12 @@ class FileRow(_Row, frozen=True, kw_only=True):
 
 
 class CallRow(_Row, frozen=True, kw_only=True):
-    """A call as it is to be made. Whatever is no GET pays."""
+    """A call as it is to be made. Whatever is no GET pays, unless it says otherwise."""
 
     to: str
     """Method and URL."""
+    pays: bool | None = None
+    headers: Mapping[str, str] = {}
     json: Any = None
     form: Mapping[str, str] = {}
     files: tuple[FileRow, ...] = ()
@@ -92,26 +96,31 @@ class CallRow(_Row, frozen=True, kw_only=True):
         return Call(
             method=method,
             url=url,
+            headers=self.headers,
             json=self.json,
             form=(*texts, *files),
             after=self.after,
-            pays=method != "GET",
+            pays=method != "GET" if self.pays is None else self.pays,
             reads=self.reads,
             stream=self.stream,
         )
 
 
 class ReplyRow(_Row, frozen=True, kw_only=True):
-    """A vendor's answer, by its JSON or its text."""
+    """A vendor's answer, by its JSON, its text or the picture it consists of."""
 
     status: int = 200
     headers: Mapping[str, str] = {}
     json: Any = None
     text: str | None = None
+    picture: str | None = None
     streams: bool = False
 
     def reply(self) -> Reply:
-        body = msgspec.json.encode(self.json) if self.text is None else self.text.encode()
+        if self.picture is not None:
+            body = picture(self.picture)
+        else:
+            body = msgspec.json.encode(self.json) if self.text is None else self.text.encode()
         return Reply(status=self.status, headers=self.headers, body=b"" if self.streams else body, streams=self.streams)
 
 
@@ -273,6 +282,8 @@ def recordings(vendor: str) -> list[Recording]:
     """Every recording of a provider."""
     found: list[Recording] = []
     for path in sorted((FOLDER / vendor).glob("*.yaml")):
+        if path.name == ORACLE:
+            continue
         rows = _with_pictures(yaml.safe_load(path.read_text()))
         found += msgspec.convert(rows, list[Recording], dec_hook=_named)
     return [replace(row, vendor=vendor) for row in found]
