@@ -233,8 +233,8 @@ def _models(row: ProviderRow, provider: Provider) -> list[Model]:
 
 
 def _lacks(line: Line, row: ProviderRow) -> str | None:
-    """What stands in the way of using a line, if anything. A row of its own protocol may do without a key."""
-    if line.account.key or line.provider.here or (row.speaks and row.key is None):
+    """What stands in the way of using a line, if anything. Some providers, and rows of their own, do without a key."""
+    if line.account.key or not line.provider.key_from or (row.speaks and row.key is None):
         return None
     return (
         f"the key of providers.{line.name} is empty" if row.key is not None else f"{line.provider.key_from} is not set"

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pricing import Billable, Quote, to_micros
+from pricing import Billable, Quote, Usage, to_micros
 from providers.contract import Edit, Failure, Fault, ImageRequest, Note, Picture, Result, Upscale
 from providers.contract.request import split
 from proxy.attempt import Attempts
@@ -147,7 +147,7 @@ class Purchase:
             self._notes.extend(choice.fit.notes)
         for (part, hold), answer in zip(pairs, said, strict=True):
             if isinstance(answer, Failure):
-                self._failed(hold, answer)
+                self._failed(choice.offer, part, hold, answer)
             else:
                 await self._bought(choice.offer, part, hold, answer)
         while self._waiting:
@@ -233,20 +233,31 @@ class Purchase:
         answer = await self._ask(last.offer, part, hold)
         if isinstance(answer, Failure):
             self._notes.append(Note("upscale", f"failed, the picture is as it was drawn: {answer.detail}"))
-            self._left(hold, answer)
+            self._come_to_nothing(last.offer, part, hold, answer)
             return picture
-        cost = cost_of(last.offer, hold, part.billable, answer.usage, self._day)
-        self._cost += cost
-        usage = msgspec.json.encode(answer.usage).decode()
-        self._outcomes.append(Outcome(hold=hold.hold, kind="settle", micros=cost, images=0, detail=usage))
-        self._needs.tell(settled(hold, cost, 0))
+        self._used(last.offer, part, hold, answer.usage)
         larger = answer.pictures[0]
         return replace(larger, seed=picture.seed, revised_prompt=picture.revised_prompt)
 
-    def _failed(self, hold: Hold, failure: Failure) -> None:
+    def _failed(self, offer: Offer, part: _Part, hold: Hold, failure: Failure) -> None:
         if self._failure is None or self._failure.fault not in FINAL:
             self._failure = failure
-        self._left(hold, failure)
+        self._come_to_nothing(offer, part, hold, failure)
+
+    def _come_to_nothing(self, offer: Offer, part: _Part, hold: Hold, failure: Failure) -> None:
+        """End the hold of a submission without a picture; what the vendor charges for it all the same is paid."""
+        if failure.usage is None:
+            self._left(hold, failure)
+        else:
+            self._used(offer, part, hold, failure.usage)
+
+    def _used(self, offer: Offer, part: _Part, hold: Hold, usage: Usage) -> None:
+        """Settle what was used without a picture to count."""
+        cost = cost_of(offer, hold, part.billable, usage, self._day)
+        self._cost += cost
+        detail = msgspec.json.encode(usage).decode()
+        self._outcomes.append(Outcome(hold=hold.hold, kind="settle", micros=cost, images=0, detail=detail))
+        self._needs.tell(settled(hold, cost, 0))
 
     def _left(self, hold: Hold, failure: Failure) -> None:
         """Release a hold; keep it, where the vendor may have charged for it."""

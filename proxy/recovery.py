@@ -182,8 +182,10 @@ class Recovery:
         return answer
 
     def _outcome(self, hold: Hold, result: Result | Failure) -> Outcome:
-        if isinstance(result, Failure):
-            if result.fault is Fault.AMBIGUOUS:
+        usage = result.usage
+        if usage is None:
+            assert isinstance(result, Failure)
+            if result.fault is Fault.AMBIGUOUS or result.charged:
                 if hold.state == "open":
                     self._leave(hold, result.detail)
                 return Outcome(hold=hold.hold, kind="ambiguous")
@@ -191,11 +193,12 @@ class Recovery:
             return Outcome(hold=hold.hold, kind="release", detail=result.fault)
         day = datetime.fromtimestamp(hold.at / 1000, UTC).date()
         billable = msgspec.json.decode(hold.facts, type=Billable)
-        cost = cost_of(self._catalogue.offer(f"{hold.provider}/{hold.model}"), hold, billable, result.usage, day)
+        cost = cost_of(self._catalogue.offer(f"{hold.provider}/{hold.model}"), hold, billable, usage, day)
+        count = len(result.pictures) if isinstance(result, Result) else 0
         self._tell_ended(hold, "resumed", cost)
-        self._tell(settled(hold, cost, len(result.pictures)))
-        usage = msgspec.json.encode(result.usage).decode()
-        return Outcome(hold=hold.hold, kind="settle", micros=cost, images=len(result.pictures), detail=usage)
+        self._tell(settled(hold, cost, count))
+        detail = msgspec.json.encode(usage).decode()
+        return Outcome(hold=hold.hold, kind="settle", micros=cost, images=count, detail=detail)
 
     async def _answer(self, state: JobState, holds: list[Hold], results: list[Result | Failure]) -> Answer | None:
         good = [result for result in results if isinstance(result, Result)]

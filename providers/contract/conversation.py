@@ -209,7 +209,7 @@ class Provider(Struct, frozen=True, kw_only=True):
     base: str = ""
     realm: str = ""
     key_from: str = ""
-    """Environment variable with the key, where the configuration gives none; empty for a provider without keys."""
+    """Environment variable with the key, where the configuration gives none; empty for one that does without."""
     sign: Callable[[Account], Mapping[str, str]] = sign_bearer
     """Headers that carry the key. The driver adds them, to calls that stay at home."""
     explain: Callable[[Reply, Failure], Failure] = as_found

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from pricing import Usage
+
 
 class Fault(StrEnum):
     """Whose fault it is, which decides what happens next."""
@@ -69,11 +71,13 @@ class Failure(Exception):  # noqa: N818  a failure is the domain's word, and the
         field: str | None = None,
         retry_after: float | None = None,
         charged: bool = False,
+        usage: Usage | None = None,
         vendor_id: str | None = None,
     ) -> None:
         """`field` is the request field at fault, in this contract's words; `retry_after` is in seconds.
 
         `charged`: the vendor took the request and may have charged for it, though nothing came of it.
+        `usage`: what the vendor does charge for it, though nothing came of it: that is settled.
         `vendor_id`: the vendor's own id of the request, for a support case.
         """
         super().__init__(f"{fault}: {detail}")
@@ -83,6 +87,7 @@ class Failure(Exception):  # noqa: N818  a failure is the domain's word, and the
         self.field = field
         self.retry_after = retry_after
         self.charged = charged
+        self.usage = usage
         self.vendor_id = vendor_id
 
 

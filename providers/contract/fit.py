@@ -81,7 +81,9 @@ def _size(
     if sizes.follows_input:
         if request.width is not None:
             changes["width"] = changes["height"] = None
-            notes.append(Note("size", f"{model.name} keeps the size of the picture it is given"))
+            chosen = "chooses the size" if isinstance(request, Upscale) else "keeps the size of the picture it is given"
+            brought = f", which is brought to {request.width}x{request.height}" if request.exact else ""
+            notes.append(Note("size", f"{model.name} {chosen}{brought}", lossy=not request.exact))
         return None
     if request.width is None or request.height is None:
         if not sizes.auto and not isinstance(request, Upscale):
@@ -111,7 +113,11 @@ def _offer(sizes: Sizes) -> str:
 
 def _quality(request: ImageRequest, model: Model, changes: dict[str, Any], notes: list[Note], _: bool) -> Misfit | None:
     wanted = request.quality
-    if wanted is None or wanted in model.qualities:
+    if wanted is None:
+        if model.quality is not None:
+            changes["quality"] = model.quality
+        return None
+    if wanted in model.qualities:
         return None
     if not model.qualities:
         changes["quality"] = None

@@ -132,6 +132,8 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sizes: Sizes = Sizes()
     qualities: tuple[Quality, ...] = ()
     """Least first; empty where it takes none."""
+    quality: Quality | None = None
+    """The one it draws in where none is asked for; None where the vendor chooses."""
     formats: tuple[Format, ...] = (Format.PNG,)
     """What it can encode, its default first."""
     honours: frozenset[str] = frozenset()

@@ -1,9 +1,10 @@
-"""`darkroom serve`, `demo` and `migrate`."""
+"""`darkroom serve`, `demo`, `stub` and `migrate`."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -55,6 +56,50 @@ def demo(config_path: Path | None, out: Path) -> None:
     from proxy.demo import run
 
     run(config_path or Path("config.yaml"), out)
+
+
+@click.command()
+@click.option("--vendor", "vendors", multiple=True, help="Only this one; several times for several. All, by default.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    default=8090,
+    show_default=True,
+    type=click.IntRange(0, 65534),
+    help="Port, and the one after it for regions, buckets and pictures; 0 for any two free ones.",
+)
+@click.option("--pace", default=2.0, show_default=True, type=click.FloatRange(0), help="Seconds a job takes.")
+@click.option("--link-s", default=600.0, show_default=True, type=click.FloatRange(0), help="Seconds a link works.")
+@told_plainly
+def stub(vendors: tuple[str, ...], host: str, port: int, pace: float, link_s: float) -> None:
+    """Play the vendors: their protocols over real HTTP, without keys and without a bill.
+
+    Prints what belongs into config.yaml. Words in a prompt make a vendor fail: stub:moderated, stub:throttled,
+    stub:slow, stub:cut-off ... GET /-/told says what was asked so far.
+    """
+    import yaml
+
+    from proxy.stub import NAMES
+    from proxy.stub.contract import Script
+    from proxy.stub.server import Stubs, serving
+
+    for name in vendors:
+        if name not in NAMES:
+            raise click.UsageError(f"there is no stub of {name!r}; there are {', '.join(sorted(NAMES))}")
+    stubs = Stubs(sorted(set(vendors) or NAMES), pace=pace, link_s=link_s)
+
+    async def run() -> None:
+        async with serving(stubs, host, port):
+            click.echo(yaml.safe_dump(stubs.rows(), sort_keys=False), nl=False)
+            click.echo(f"# words for a prompt: {', '.join(f'stub:{script}' for script in Script)}")
+            click.echo(f"stub ready on {stubs.home}", err=True)
+            await asyncio.Event().wait()
+
+    try:
+        with suppress(KeyboardInterrupt):
+            asyncio.run(run())
+    except OSError as error:
+        raise click.ClickException(f"cannot listen: {error}") from error
 
 
 @click.command()

@@ -111,7 +111,7 @@ class Transport:
                 result: Result = end.value
                 return result
             except Failure as failure:
-                failure.charged = talk.paid and failure.fault is Fault.MALFORMED
+                failure.charged = talk.paid and failure.usage is None and failure.fault is Fault.MALFORMED
                 raise
             except asyncio.CancelledError as error:
                 if not limit.over():
@@ -213,7 +213,7 @@ class _Talk:
         if call.after:
             await asyncio.sleep(call.after)
         if not call.pays:
-            return await self._repeat(lambda: self._send(call))
+            return await self._repeat(lambda: self._send(call), least=call.after)
         self.paid = True  # until the vendor says otherwise: a cancelled or timed-out send may have been taken
         try:
             reply = await self._send(call)
@@ -222,9 +222,12 @@ class _Talk:
             raise
         return reply
 
-    async def _repeat(self, attempt: Callable[[], Awaitable[T]], tries: float = inf) -> T:
-        """Poll or fetch. That costs nothing, and what it waits for is paid: so again, until the deadline ends it."""
-        pause = RETRY_FIRST_S
+    async def _repeat(self, attempt: Callable[[], Awaitable[T]], tries: float = inf, least: float = 0.0) -> T:
+        """Poll or fetch. That costs nothing, and what it waits for is paid: so again, until the deadline ends it.
+
+        `least`: seconds in between, where the vendor wants to be asked no more often.
+        """
+        pause = max(RETRY_FIRST_S, least)
         while True:
             try:
                 return await attempt()
@@ -236,7 +239,7 @@ class _Talk:
                     raise Failure(Fault.AMBIGUOUS, f"paid for and not received: {failure.detail}") from failure
                 wait = min(failure.retry_after or pause, RETRY_AFTER_MOST_S)
             await asyncio.sleep(wait)
-            pause = min(pause * 2, RETRY_MOST_S)
+            pause = max(least, min(pause * 2, RETRY_MOST_S))
 
     async def _next(self) -> Event | None:
         assert self._events is not None, "Next without a stream"

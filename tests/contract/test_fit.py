@@ -183,7 +183,12 @@ def test_a_result_that_follows_its_input_has_no_size_of_its_own() -> None:
     assert fitted(request, model).request is request
     found = fitted(replace(request, width=512, height=256), model)
     assert found.request == request
-    assert found.notes == (Note("size", "m keeps the size of the picture it is given", lossy=True),)
+    assert found.notes == (Note("size", "m chooses the size", lossy=True),)
+    exact = fitted(replace(request, width=512, height=256, exact=True), model)
+    assert exact.notes == (Note("size", "m chooses the size, which is brought to 512x256", lossy=False),)
+    edits = replace(model, operations=frozenset({"edit.general"}))
+    edit = Edit(model="m", kind=EditKind.GENERAL, pictures=(PICTURE,), width=512, height=256)
+    assert fitted(edit, edits).notes == (Note("size", "m keeps the size of the picture it is given", lossy=True),)
 
 
 @pytest.mark.parametrize(

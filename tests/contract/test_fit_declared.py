@@ -21,6 +21,7 @@ from providers.contract import (
     Misfit,
     Model,
     Polarity,
+    Quality,
     Sizes,
     fit,
 )
@@ -208,3 +209,10 @@ def test_where_a_vendor_is_told_a_shape_alone_one_near_it_will_do_at_up_to_half_
         assert isinstance(found, Fit)
         assert f"{found.request.width}x{found.request.height}" == drawn
         assert [note.field for note in found.notes] == ["size"]
+
+
+def test_a_model_may_have_a_quality_of_its_own_where_none_is_asked_for() -> None:
+    model = Model(name="m", sizes=BANNERS, qualities=(Quality.LOW, Quality.MEDIUM), quality=Quality.MEDIUM)
+    assert fitted(Generate(model="m", prompt="a cat"), model).request.quality is Quality.MEDIUM
+    assert fitted(Generate(model="m", prompt="a cat"), model).notes == ()
+    assert fitted(Generate(model="m", prompt="a cat", quality=Quality.LOW), model).request.quality is Quality.LOW

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from functools import cache
 from io import BytesIO
@@ -18,12 +19,11 @@ from PIL import Image as Pillow
 import providers
 from providers import sandbox
 from providers.contract import (
+    Adapter,
     Background,
     Call,
     Control,
-    ControlKind,
     Edit,
-    EditKind,
     Failure,
     Fault,
     Fidelity,
@@ -39,10 +39,9 @@ from providers.contract import (
     Provider,
     Render,
     Result,
+    Sampler,
     Step,
     Ticket,
-    Upscale,
-    UpscaleKind,
     fit,
     from_text,
 )
@@ -50,6 +49,7 @@ from providers.contract.model import parse_size
 from providers.contract.request import OPTIONAL
 from proxy.transport.driver import at_home
 from tests.pictures import png
+from tests.providers.asking import request_for, sides
 from tests.providers.recording import (
     FOLDER,
     KEY,
@@ -84,6 +84,10 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "style": ("vivid", "natural"),
     "steps": (20, 21),
     "guidance": (2.0, 3.0),
+    "sampler": (Sampler.EULER, Sampler.DDIM),
+    "tiling": (False, True),
+    "contrast": (1.0, 3.5),
+    "adapters": ((Adapter("one"),), (Adapter("two", 0.5),)),
     "background": (Background.OPAQUE, Background.TRANSPARENT),
     "compression": (0, 90),
     "moderation": (None, Moderation.LOW),
@@ -94,43 +98,13 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "vector_effort": ("low", "high"),
     "user": ("u-1", "u-2"),
     "fidelity": (Fidelity.LOW, Fidelity.HIGH),
-    "strength": (0.25, 0.75),
+    **dict.fromkeys(("strength", "creativity", "detail", "resemblance"), (0.25, 0.75)),
+    **dict.fromkeys(("style_strength", "composition_fidelity", "change_strength"), (0.25, 0.75)),
 }
 """Two values of every field a model may or may not take."""
 
 each_provider = pytest.mark.parametrize("name", NAMES)
 each_task = pytest.mark.parametrize(("name", "model", "operation"), TASKS)
-
-
-def sides(model: Model) -> tuple[int, int]:
-    """A small size that pictures sent to a model may have, in the shape 4:3 if it takes that."""
-    accepts = model.accepts
-    for scale in range(16, 400):
-        for size in ((scale * 4, scale * 3), (scale * 4, scale * 4)):
-            if accepts.against(Image.to_come(*size)) is None:
-                return size
-    raise AssertionError(f"{model.name} accepts no picture")
-
-
-def request_for(model: Model, operation: str, **fields: Any) -> ImageRequest:
-    """A plain request of a kind."""
-    does, _, kind = operation.partition(".")
-    common: dict[str, Any] = {"model": model.name, "prompt": "a red boat", **fields}
-    width, height = sides(model)
-    one = Image(png(width, height))
-    if does == "edit":
-        masked = kind == "inpaint" or "mask" in model.needs
-        mask = Mask(Image(picture(f"white+black-{width}x{height}.png")), Polarity.WHITE) if masked else None
-        search = "a boat" if kind in ("search_replace", "search_recolor") else None
-        left = 64 if kind == "outpaint" else 0
-        edit = {"kind": EditKind(kind), "pictures": (one,), "mask": mask, "search": search, "left": left}
-        return Edit(**{**edit, **common})
-    if does == "upscale":
-        return Upscale(kind=UpscaleKind(kind), picture=one, **common)
-    if does == "control":
-        looks = Image(png(width, height + 1)) if kind == "style_transfer" else None
-        return Control(kind=ControlKind(kind), picture=one, looks=looks, **common)
-    return Generate(references=(one,) if kind else (), **common)
 
 
 @cache
@@ -210,12 +184,12 @@ def texts(tree: Any) -> Iterator[str]:
             yield from texts(inner)
 
 
-def two_values(model: Model, field: str) -> tuple[Any, Any]:
+def two_values(model: Model, plain: ImageRequest, field: str) -> tuple[Any, Any]:
     """Two values of a field that the model takes just as they are."""
     if field == "style" and model.styles:
         one, *others = model.styles
         return one, next((other for other in others if model.styles[other] != model.styles[one]), None)
-    one, other = VALUES[field]
+    one, other = VALUES["strength" if field == "fidelity" and isinstance(plain, Control) else field]
     if field in model.ranges:
         least, most = model.ranges[field]
         if not (least <= one <= most and least <= other <= most):
@@ -228,7 +202,9 @@ def two_values(model: Model, field: str) -> tuple[Any, Any]:
 
 
 def test_every_file_of_the_folder_is_a_provider() -> None:
-    files = {path.stem for path in Path(providers.__path__[0]).glob("*.py")} - {"__init__"}
+    folder = Path(providers.__path__[0])
+    files = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
+    files -= {"__init__", "contract"}
     assert files == providers.NAMES
     assert all(isinstance(providers.load(name), Provider) for name in files)
 
@@ -270,9 +246,11 @@ def test_a_provider_says_where_it_is_and_where_its_key_comes_from(name: str) -> 
         assert (provider.base, provider.realm, provider.key_from, provider.resume) == ("", "", "", None)
         return
     home = urlsplit(provider.base)
-    assert home.scheme == "https"
     assert home.hostname
     assert not provider.base.endswith("/")
+    if home.hostname == "127.0.0.1":  # a server of the operator's own
+        return
+    assert home.scheme == "https"
     assert provider.key_from
     if provider.realm:
         assert f".{home.hostname}".endswith(f".{provider.realm}")
@@ -281,7 +259,8 @@ def test_a_provider_says_where_it_is_and_where_its_key_comes_from(name: str) -> 
 @each_provider
 def test_a_key_is_put_into_the_headers_and_no_key_makes_none(name: str) -> None:
     provider = providers.load(name)
-    assert sum(KEY in value for value in provider.sign(account(provider)).values()) == 1
+    shown = (KEY, b64encode(KEY.encode()).decode())
+    assert sum(any(key in value for key in shown) for value in provider.sign(account(provider)).values()) == 1
     assert provider.sign(account(provider, key="")) == {}
 
 
@@ -308,15 +287,12 @@ def test_whatever_a_model_takes_is_sent_or_said(name: str, model: Model, operati
     for field in sorted(model.honours & set(plain.__struct_fields__)):
         if field == "strength" and not plain.images:
             continue
-        told_apart = []
+        values = two_values(model, plain, field)
+        told_apart = False
         for encoding in (None, *model.formats):  # some are for an animation or a drawing alone
-            one, other = (replace(plain, format=encoding, **{field: value}) for value in two_values(model, field))
-            told_apart.append(asked(name, model, one) != asked(name, model, other))
-            if told_apart[-1]:
-                break
-        assert any(told_apart) or field in noted(name, model, replace(plain, **{field: two_values(model, field)[1]})), (
-            field
-        )
+            one, other = (replace(plain, format=encoding, **{field: value}) for value in values)
+            told_apart = told_apart or asked(name, model, one) != asked(name, model, other)
+        assert told_apart or field in noted(name, model, replace(plain, **{field: values[1]})), field
 
 
 def wishes(model: Model) -> Iterator[list[dict[str, Any]]]:
@@ -337,7 +313,9 @@ def wishes(model: Model) -> Iterator[list[dict[str, Any]]]:
 def test_a_vendor_can_tell_apart_whatever_a_model_can_be_asked(name: str, model: Model, operation: str) -> None:
     for ways in wishes(model):
         steps = [asked(name, model, request_for(model, operation, **fields)) for fields in ways]
-        assert all(steps.count(step) == 1 for step in steps) or len(ways) == 1, ways
+        if len(ways) > 1 and any(steps.count(step) > 1 for step in steps):  # then the caller is told
+            said = {"size" if field in ("width", "height") else field for field in ways[-1]}
+            assert said <= noted(name, model, request_for(model, operation, **ways[-1])), ways
 
 
 @each_task

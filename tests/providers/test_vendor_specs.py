@@ -114,7 +114,11 @@ def described(vendor: str, call: Call) -> tuple[str, Any]:
         return "", None
     path = call.url.removeprefix(base).partition("?")[0]
     paths = description(vendor)["paths"]
-    template = path if path in paths else next((each for each in paths if _pattern(each).fullmatch(path)), path)
+    template = (
+        path
+        if path in paths
+        else max((each for each in paths if _pattern(each).fullmatch(path)), key=len, default=path)
+    )
     return f"{call.method} {template}", paths.get(template, {}).get(call.method.lower())
 
 
