@@ -158,7 +158,7 @@ class Purchase:
         if not self._pictures:
             await self._close(failed=not self._ambiguous)
             if self._failure is not None:
-                if self._failure.charged:  # a client that tries again would pay again
+                if self._failure.charged and self._failure.fault not in FINAL:  # trying again would be paying again
                     raise Failure(Fault.AMBIGUOUS, self._failure.detail) from self._failure
                 raise self._failure
             raise over_budget(refused) if refused else Failure(Fault.UNAVAILABLE, BUSY, retry_after=1.0)

@@ -104,7 +104,11 @@ def test_every_price_the_book_ever_had_is_kept_in_order() -> None:
         for offer in listing.offers:
             since = [price.since for price in offer.prices]
             assert since == sorted(since)
-            assert since == [price.since for vendor, model, price in BOOK if f"{vendor}/{model}" == offer.name]
+            assert since == [
+                price.since
+                for vendor, model, price in BOOK
+                if (vendor, model) == (offer.provider, offer.model.vendor_name)
+            ]
             kept += len(since)
     assert kept > len(list(made)) / 2
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from providers.contract.failure import Note
 from providers.contract.image import Format
 from providers.contract.model import Model, Sizes, parse_size
-from providers.contract.request import Edit, ImageRequest, Upscale
+from providers.contract.request import Edit, EditKind, ImageRequest, Upscale
 
 RASTER = frozenset({Format.PNG, Format.JPEG, Format.WEBP})
 """Formats one can be turned into another here, so that any of them will do."""
@@ -57,6 +57,8 @@ def fit(request: ImageRequest, model: Model, *, any_area: bool = False) -> Fit |
 
 def _missing(request: ImageRequest, model: Model) -> Misfit | None:
     for name in sorted(model.needs):
+        if name == "prompt" and isinstance(request, Edit) and request.kind is EditKind.VARIATION:
+            continue  # that is asked for without words
         if getattr(request, name, None) in (None, "") and hasattr(request, name):
             return Misfit(f"needs a {name}", name)
     return None
@@ -87,7 +89,7 @@ def _size(
         return None
     if request.width is None or request.height is None:
         if not sizes.auto and not isinstance(request, Upscale):
-            changes["width"], changes["height"] = parse_size(sizes.default)
+            changes["width"], changes["height"] = _own_size(request, sizes) or parse_size(sizes.default)
         return None
     if sizes.draws(request.width, request.height):
         return None
@@ -102,6 +104,14 @@ def _size(
     changes["width"], changes["height"] = nearest
     notes.append(Note("size", f"{nearest[0]}x{nearest[1]} is the nearest size {model.name} draws"))
     return None
+
+
+def _own_size(request: ImageRequest, sizes: Sizes) -> tuple[int, int] | None:
+    """Of an edit without a size: the one nearest to its picture's, which it is to keep."""
+    if not isinstance(request, Edit) or not request.pictures[0].width:
+        return None
+    picture = request.pictures[0]
+    return sizes.nearest(picture.width + request.left + request.right, picture.height + request.up + request.down)
 
 
 def _offer(sizes: Sizes) -> str:

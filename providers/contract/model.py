@@ -98,6 +98,8 @@ class Inputs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_pixels: int = 1_000_000_000_000
     max_ratio: float = 1_000_000.0
     """Long side over short side."""
+    step: int = 1
+    """Both sides are a multiple of it."""
     max_bytes: int = 1_000_000_000_000
     """Of one picture."""
 
@@ -112,6 +114,8 @@ class Inputs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             return None
         if min(width, height) < self.min_side or max(width, height) > self.max_side:
             return f"takes pictures with sides of {self.min_side} to {self.max_side} pixels, not {width}x{height}"
+        if width % self.step or height % self.step:
+            return f"takes pictures with sides that are multiples of {self.step}, not {width}x{height}"
         if not self.min_pixels <= width * height <= self.max_pixels:
             return f"takes pictures of {self.min_pixels} to {self.max_pixels} pixels, not {width}x{height}"
         if max(width, height) > self.max_ratio * min(width, height):

@@ -111,7 +111,8 @@ class Transport:
                 result: Result = end.value
                 return result
             except Failure as failure:
-                failure.charged = talk.paid and failure.usage is None and failure.fault is Fault.MALFORMED
+                if talk.paid and failure.usage is None and failure.fault is Fault.MALFORMED:
+                    failure.charged = True
                 raise
             except asyncio.CancelledError as error:
                 if not limit.over():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,6 +71,36 @@ def test_what_is_needed_and_given_fits() -> None:
     model = Model(name="m", operations=EDITS, inputs=1, needs=frozenset({"prompt", "mask", "search"}))
     mask = Mask(Image(png(64, 64)), Polarity.WHITE)
     assert fitted(edit(prompt="a cat", mask=mask, search="a dog"), model).notes == ()
+
+
+def test_a_variation_is_asked_for_without_words() -> None:
+    model = Model(name="m", operations=frozenset({"edit.variation"}), inputs=1, needs=frozenset({"prompt"}))
+    assert fitted(edit(EditKind.VARIATION), model).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("picture", "margins", "drawn"),
+    [
+        ((640, 480), {}, (640, 480)),
+        ((641, 483), {}, (656, 496)),
+        ((640, 480), {"left": 128, "down": 32}, (768, 512)),
+        ((8192, 4096), {}, (2048, 1024)),
+        ((4096, 64), {}, (1024, 1024)),
+    ],
+)
+def test_an_edit_without_a_size_keeps_that_of_its_picture_as_far_as_the_model_draws_it(
+    picture: tuple[int, int], margins: dict[str, Any], drawn: tuple[int, int]
+) -> None:
+    grid = Sizes(step=16, min_side=256, max_side=2048, default="1024x1024")
+    model = Model(name="m", operations=EDITS, inputs=1, sizes=grid)
+    found = fitted(edit(image=Image.to_come(*picture), **margins), model)
+    assert (found.request.width, found.request.height) == drawn
+    assert found.notes == ()
+
+
+def test_an_edit_of_a_drawing_has_no_size_to_keep() -> None:
+    model = Model(name="m", operations=EDITS, inputs=1, sizes=Sizes(step=16, default="512x512"))
+    assert fitted(edit(image=Image(svg(10, 10, "red"))), model).request.width == 512
 
 
 def test_a_need_that_a_request_of_another_kind_cannot_have_is_none() -> None:
@@ -155,6 +187,7 @@ def test_a_style_that_is_not_taken_at_all_has_one_note() -> None:
         (Inputs(max_side=79), (64, 80), "takes pictures with sides of 1 to 79 pixels"),
         (Inputs(min_pixels=4097), (64, 64), "takes pictures of 4097 to"),
         (Inputs(max_pixels=4095), (64, 64), "takes pictures of 0 to 4095 pixels, not 64x64"),
+        (Inputs(step=8), (64, 100), "takes pictures with sides that are multiples of 8, not 64x100"),
         (Inputs(max_ratio=2.5), (64, 161), "takes pictures up to 2.5 times as long as wide, not 64x161"),
     ],
 )

@@ -23,6 +23,7 @@ from msgspec.structs import replace
 from PIL import Image as Pillow
 
 import providers
+from pricing import Usage
 from providers.contract import (
     Account,
     Call,
@@ -176,6 +177,8 @@ class FailsRow(_Row, frozen=True, kw_only=True):
     detail: str
     field: str | None = None
     retry_after: float | None = None
+    usage: Usage | None = None
+    """What is charged all the same."""
 
 
 class Recording(_Row, frozen=True, kw_only=True):
@@ -229,7 +232,7 @@ class Recording(_Row, frozen=True, kw_only=True):
             assert self.gives is not None, "a recording says what it comes to"
             return self.gives
         row = self.fails
-        return Failure(row.fault, row.detail, field=row.field, retry_after=row.retry_after)
+        return Failure(row.fault, row.detail, field=row.field, retry_after=row.retry_after, usage=row.usage)
 
 
 def account(
@@ -305,7 +308,7 @@ def told(thing: Any) -> Any:
     Of a form, the texts may come in any order; pictures are the same where their pixels are; times are rounded.
     """
     if isinstance(thing, Failure):
-        return thing.fault, thing.detail, thing.code, thing.field, thing.retry_after
+        return thing.fault, thing.detail, thing.code, thing.field, thing.retry_after, thing.usage
     if isinstance(thing, Call | Render):
         thing = replace(thing, after=round(thing.after, 3))
     if isinstance(thing, Render):

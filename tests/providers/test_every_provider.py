@@ -142,7 +142,8 @@ def noted(name: str, model: Model, request: ImageRequest) -> set[str]:
     """What is noted of a request where the vendor answers as recorded first."""
     provider = providers.load(name)
     conversation = provider.run(request, model, account(provider))
-    recorded = next(each for each in RECORDINGS[name] if each.gives is not None)
+    good = [each for each in RECORDINGS[name] if each.gives is not None]
+    recorded = next((each for each in good if each.model == model.name), good[0])
     return {note.field for note in through(conversation, [row.answer() for row in recorded.steps]).notes}
 
 

@@ -70,7 +70,24 @@ def test_a_garbled_answer_is_always_the_vendors_fault_and_never_another_error(na
             assert failed.value.fault is Fault.MALFORMED, (recording.title, garbage[:80])
 
 
-ODD: list[Any] = [None, True, -1, 2**70, 1.5, 1e300, "", "x", "NaN", "-Infinity", "https://[", [], {}, [None], {"a": 1}]
+ODD: list[Any] = [
+    None,
+    True,
+    -1,
+    2**70,
+    1.5,
+    1e300,
+    "",
+    "x",
+    "NaN",
+    "-Infinity",
+    "1E-999999999",
+    "https://[",
+    [],
+    {},
+    [None],
+    {"a": 1},
+]
 
 
 def paths(tree: Any) -> Iterator[tuple[Any, ...]]:
