@@ -123,6 +123,16 @@ def test_gpt_image_2_takes_the_tokens_of_the_vendors_calculator_at_30_usd_a_mill
     assert written("gpt-image-2", quality, width, height) == (Decimal(tokens), Decimal(tokens) * 30 / 1_000_000)
 
 
+@pytest.mark.parametrize(
+    ("quality", "published"),
+    [("low", "0.006"), ("medium", "0.013"), ("high", "0.053"), ("xhigh", "0.094"), ("max", "0.211")],
+)
+def test_a_picture_of_gpt_image_2_5_comes_to_its_price_where_it_is_resold(quality: str, published: str) -> None:
+    job = Billable(quality=quality, width=1024, height=1024)
+    found = line(quote(price("openai", "gpt-image-2.5-flare", date(2026, 9, 30)), job), "token of pictures written")
+    assert round(found[1], 3) == Decimal(published)
+
+
 GPT_IMAGE_1_TOKENS = {
     "low": (272, 408, 400),
     "medium": (1056, 1584, 1568),
@@ -183,7 +193,7 @@ def test_a_picture_of_the_mini_model_comes_to_exactly_its_published_price(
 def test_a_million_tokens_are_billed_at_the_published_rates(
     model: str, text_in: Decimal, image_in: Decimal, image_out: Decimal, text_out: Decimal
 ) -> None:
-    stanza = price("openai", model, date(2026, 9, 30))
+    stanza = price("openai", model, date(2026, 11, 21) if "2.6" in model else date(2026, 9, 30))
     million = 1_000_000
     usage = Usage(images=1, text_in=million, image_in=million, image_out=million, text_out=million)
     found = bill(stanza, PLAIN, usage)
@@ -192,9 +202,9 @@ def test_a_million_tokens_are_billed_at_the_published_rates(
     assert found.usd == Decimal(text_in) + Decimal(image_in) + Decimal(image_out) + Decimal(text_out)
 
 
-@pytest.mark.parametrize("model", ["gpt-image-2.5-sunburst", "gpt-image-2.5-flare", "gpt-image-2.6-sunburst"])
+@pytest.mark.parametrize("model", ["gpt-image-2.6-flare", "gpt-image-2.6-sunburst"])
 def test_a_model_of_openai_without_published_tokens_is_unpriced_until_its_usage_is_known(model: str) -> None:
-    stanza = price("openai", model, date(2026, 9, 30))
+    stanza = price("openai", model, date(2026, 11, 21))
     assert isinstance(quote(stanza, PLAIN), Unpriced)
     assert isinstance(bill(stanza, PLAIN, Usage(images=1)), Unpriced)
 
