@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from click.testing import CliRunner, Result
 
+import providers
 from proxy.cli import COMMANDS, main
 from proxy.ledger.engine import FILE, connect
 
@@ -103,12 +106,73 @@ def test_a_name_is_taken_once(tmp_path: Path) -> None:
 def test_check_says_what_would_run_and_why_the_rest_would_not() -> None:
     told = run("check", *config(), environ={"OPENAI_API_KEY": "", "BFL_API_KEY": "x"})
     assert told.exit_code == 0
-    assert "openai/gpt-image-2\tout: OPENAI_API_KEY is not set\t$0." in told.stdout
-    assert "bfl/flux-pro-1.1\tready\t$0.04" in told.stdout
-    assert "openai/gpt-image-2.6-flare\tout: OPENAI_API_KEY is not set\tunpriced: " in told.stdout
+    lines = told.stdout.splitlines()
+    assert "sandbox\t9\tready" in lines
+    assert any(re.fullmatch(r"openai\t\d+\tout: OPENAI_API_KEY is not set", line) for line in lines)
+    assert "bfl/flux-pro-1.1\tgenerate (all)\t$0.04\tready" in lines
+    edits = "generate (all), edit (general, inpaint, variation)"
+    assert f"openai/gpt-image-2\t{edits}\tfrom $0.00447\tout: OPENAI_API_KEY is not set" in lines
+    assert any(re.match(r"openai/gpt-image-2.6-flare\t.+\tunpriced: the vendor has not said", line) for line in lines)
+    assert any(line.startswith("local/tiny-untrained\t") and "\t$0.006\tready" in line for line in lines)
     assert "configuration is fine" in told.stderr
     as_json = json.loads(run("check", "--json", *config(), environ={"BFL_API_KEY": "x"}).stdout)
     assert as_json["aliases"]["flux-1.1-pro"] == "flux-pro-1.1"
+
+
+def test_check_tells_programs_of_every_vendor_and_every_offer() -> None:
+    told = json.loads(run("check", "--json", *config(), environ={"OPENAI_API_KEY": "", "BFL_API_KEY": "x"}).stdout)
+    vendors = {each["vendor"]: each for each in told["vendors"]}
+    assert vendors.keys() == providers.NAMES
+    assert vendors["openai"] == {
+        "vendor": "openai",
+        "title": "OpenAI",
+        "out": "OPENAI_API_KEY is not set",
+        "offers": sum(each["offer"].startswith("openai/") for each in told["offers"]),
+    }
+    assert vendors["bfl"]["out"] is None
+    offers = {each["offer"]: each for each in told["offers"]}
+    mini = offers["openai/gpt-image-1-mini"]
+    assert (mini["from_usd"], mini["a_picture"], mini["out"]) == (
+        *("0.005012", "from $0.005012"),
+        "OPENAI_API_KEY is not set",
+    )
+    assert {"operations": ["generate"], "size": "1024x1024"}.items() <= mini["prices"][-2].items()
+    assert mini["prices"][-2]["prices"][1] == {"quality": "medium", "usd": "0.011012"}
+    unknown = offers["openai/gpt-image-2.6-flare"]
+    assert unknown["from_usd"] is None
+    assert unknown["prices"][0]["prices"][0]["unpriced"] == "the vendor has not said how many tokens a picture takes"
+    assert offers["sandbox/sandbox"]["a_picture"] == "free"
+
+
+def test_everything_is_ready_once_every_key_is_set(tmp_path: Path) -> None:
+    everyone = {name: providers.load(name) for name in sorted(providers.NAMES)}
+    written = tmp_path / "config.yaml"
+    written.write_text("default_model: sandbox\nproviders:\n" + "".join(f"  {name}: {{}}\n" for name in everyone))
+    keys = {provider.key_from: "a key" for provider in everyone.values() if provider.key_from}
+    told = json.loads(run("check", "--json", "--config", str(written), environ=keys).stdout)
+    assert {each["vendor"] for each in told["vendors"] if each["out"] is None} == {
+        name for name, provider in everyone.items() if provider.models
+    }
+    assert {each["offer"] for each in told["offers"] if each["out"] is None} == {
+        f"{name}/{model.name}" for name, provider in everyone.items() for model in provider.models
+    }
+    assert all(each["operations"] and each["prices"] for each in told["offers"])
+
+
+def test_check_tells_of_prices_that_nobody_has_checked_for_long() -> None:
+    with patch("proxy.cli.asking.STALE_DAYS", -100_000):
+        told = run("check", *config())
+    assert re.search(r"^price of openai/gpt-image-2 was last checked on 20\d\d-\d\d-\d\d$", told.stderr, re.MULTILINE)
+    assert told.exit_code == 0
+
+
+def test_vendors_that_are_not_configured_are_told_as_well(tmp_path: Path) -> None:
+    written = tmp_path / "config.yaml"
+    written.write_text("default_model: sandbox\nproviders: {sandbox: {}, local: {}, openai: {enabled: false}}\n")
+    lines = run("check", "--config", str(written)).stdout.splitlines()
+    assert "openai\t0\tout: it is switched off" in lines
+    assert "bfl\t0\tout: it is not in the configuration" in lines
+    assert "local\t0\tout: it has no models" in lines
 
 
 def test_check_names_the_place_of_a_mistake(tmp_path: Path) -> None:
@@ -127,7 +191,9 @@ def test_check_names_the_place_of_a_mistake(tmp_path: Path) -> None:
 def test_an_estimate_needs_no_key() -> None:
     asked = ["--model", "gpt-image-2", "--size", "1024x1024", "--quality", "high", "-n", "2"]
     told = run("estimate", *asked, "--json", *config(), environ={"OPENAI_API_KEY": ""})
-    assert json.loads(told.stdout) == [{"offer": "openai/gpt-image-2", "usd": "0.4215", "unpriced": None}]
+    assert json.loads(told.stdout) == [{"offer": "openai/gpt-image-2", "usd": "0.42151", "unpriced": None}]
+    longer = json.loads(run("estimate", *asked, "--prompt", "x" * 1001, "--json", *config()).stdout)
+    assert longer[0]["usd"] == "0.43151"
     unknown = run("estimate", "--model", "gpt-image-2.6-flare", *config())
     assert "has not said how many tokens" in unknown.stdout
     assert run("estimate", "--model", "nobody", *config()).exit_code == 1
@@ -141,14 +207,6 @@ def test_a_plan_gives_a_reason_for_everything() -> None:
     nothing = run("plan", "--model", "gpt-image-2", *config(), environ={"OPENAI_API_KEY": ""})
     assert nothing.exit_code == 1
     assert "configured: is not available here: OPENAI_API_KEY is not set" in nothing.stdout
-
-
-def test_prices_are_shown_with_their_source_and_of_any_day() -> None:
-    today = run("prices", "--vendor", "bfl").stdout
-    assert "flux-pro-1.1\t$0.04 a picture" in today
-    assert "https://docs.bfl.ai" in today
-    assert "dall-e-3" not in run("prices", "--vendor", "openai").stdout
-    assert "dall-e-3\t$0.04 to $0.12 a picture" in run("prices", "--on", "2025-01-01").stdout
 
 
 def test_usage_adds_up(tmp_path: Path) -> None:

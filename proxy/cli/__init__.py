@@ -17,14 +17,18 @@ import click
 P = ParamSpec("P")
 T = TypeVar("T")
 
+STALE_DAYS = 90
+"""How long a price may go without anybody comparing it with its source."""
+
 COMMANDS = {
     "serve": "proxy.cli.serving:serve",
     "demo": "proxy.cli.serving:demo",
+    "stub": "proxy.cli.serving:stub",
     "migrate": "proxy.cli.serving:migrate",
     "check": "proxy.cli.asking:check",
     "estimate": "proxy.cli.asking:estimate",
     "plan": "proxy.cli.asking:plan",
-    "prices": "proxy.cli.asking:prices",
+    "prices": "proxy.cli.prices:prices",
     "teams": "proxy.cli.accounts:teams",
     "keys": "proxy.cli.accounts:keys",
     "usage": "proxy.cli.money:usage",

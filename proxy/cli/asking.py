@@ -1,28 +1,29 @@
-"""`darkroom check`, `estimate`, `plan` and `prices`: what would happen, and what it would cost. Nothing is spent."""
+"""`darkroom check`, `estimate` and `plan`: what would happen, and what it would cost. Nothing is spent."""
 
 from __future__ import annotations
 
 import os
 import sys
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+import providers
 from pricing import Book, Quote
-from pricing.kinds import PerImage, PerMegapixel, PerSecond, PerToken
-from providers.contract import Generate, Misfit, Quality, fit
+from providers.contract import Generate, Quality
 from providers.contract.model import parse_size
 from proxy.catalogue import Catalogue, rules_of
-from proxy.cli import config_option, json_option, read_config, show_json, show_table, told_plainly
+from proxy.cli import STALE_DAYS, config_option, json_option, read_config, show_json, show_table, told_plainly
+from proxy.cli.tariff import Line, in_short, least, line_told, starting, tariff
+from proxy.config import Config
 from proxy.explain import explain_plan, usd
 from proxy.policy import Offer, Plan, Wish, World
 from proxy.policy import plan as make_plan
 from proxy.policy.engine import quote_at
-
-STALE = timedelta(days=90)
 
 
 @click.command()
@@ -36,25 +37,29 @@ def check(config_path: Path | None, as_json: bool) -> None:
     catalogue = Catalogue(config, book, os.environ)
     rules = rules_of(config)
     day = datetime.now(UTC).date()
-    stale = book.stale(day, STALE)
+    stale = book.stale(day, timedelta(days=STALE_DAYS))
     offers = [offer for listing in catalogue if not listing.alias for offer in listing.offers]
+    tariffs = {offer.name: tariff(offer.model, partial(quote_at, offer, day=day)) for offer in offers}
     aliases = [listing for listing in catalogue if listing.alias]
+    vendors = _vendors(config, catalogue, offers)
     if as_json:
         show_json(
             {
-                "offers": [
-                    {"offer": offer.name, "out": offer.out, "a_picture": _typical(offer, day)} for offer in offers
-                ],
+                "vendors": vendors,
+                "offers": [_offer_told(offer, tariffs[offer.name]) for offer in offers],
                 "aliases": {listing.name: listing.served_by for listing in aliases},
                 "rules": [name for name, _ in rules],
                 "stale_prices": [f"{vendor}/{model}" for vendor, model, _ in stale],
             }
         )
         return
+    rows = [[each["vendor"], str(each["offers"]), _state(each["out"])] for each in vendors]
+    show_table("Vendors", ["vendor", "offers", "state"], rows, right=frozenset({"offers"}))
     rows = [
-        [offer.name, "ready" if offer.out is None else f"out: {offer.out}", _typical(offer, day)] for offer in offers
+        [offer.name, in_short(offer.model.operations), starting(tariffs[offer.name]), _state(offer.out)]
+        for offer in offers
     ]
-    show_table("Offers", ["offer", "state", "a picture"], rows)
+    show_table("Offers", ["offer", "operations", "a picture", "state"], rows)
     show_table("Other names", ["name", "served by"], [[each.name, each.served_by] for each in aliases])
     click.echo(f"policy: {', '.join(name for name, _ in rules)}", err=True)
     for vendor, model, price in stale:
@@ -62,19 +67,46 @@ def check(config_path: Path | None, as_json: bool) -> None:
     click.echo("configuration is fine", err=True)
 
 
-def _typical(offer: Offer, day: date) -> str:
-    """What a picture from words alone costs at most, with everything else left to the model."""
-    fitted = fit(Generate(model=offer.model.name), offer.model)
-    if isinstance(fitted, Misfit):
-        return "by request"
-    quoted = quote_at(offer, fitted.request.billable(), day)
-    return f"${usd(quoted.usd)}" if isinstance(quoted, Quote) else f"unpriced: {quoted.reason}"
+def _state(out: str | None) -> str:
+    return "ready" if out is None else f"out: {out}"
+
+
+def _vendors(config: Config, catalogue: Catalogue, offers: list[Offer]) -> list[dict[str, Any]]:
+    """Every vendor that is configured, then those that could be, with what stands in the way."""
+    found: dict[str, list[Offer]] = {name: [] for name in catalogue.lines}
+    for offer in offers:
+        found[offer.provider].append(offer)
+    told = [
+        {
+            "vendor": name,
+            "title": catalogue.lines[name].provider.title,
+            "out": sold[0].out if sold else "it has no models",
+            "offers": len(sold),
+        }
+        for name, sold in found.items()
+    ]
+    for name in sorted(providers.NAMES - found.keys()):
+        why = "it is switched off" if name in config.providers else "it is not in the configuration"
+        told.append({"vendor": name, "title": None, "out": why, "offers": 0})  # its file is not even read
+    return told
+
+
+def _offer_told(offer: Offer, lines: tuple[Line, ...]) -> dict[str, Any]:
+    cheapest = least(lines)
+    return {
+        "offer": offer.name,
+        "out": offer.out,
+        "operations": sorted(offer.model.operations),
+        "a_picture": starting(lines),
+        "from_usd": usd(cheapest) if isinstance(cheapest, Decimal) else None,
+        "prices": [line_told(line) for line in lines],
+    }
 
 
 def _request_options(command: Any) -> Any:
     qualities = click.Choice([str(each) for each in Quality])
     for option in (
-        click.option("--prompt", default="", help="Tokens of text are bounded by its bytes."),
+        click.option("--prompt", default=".", help="Tokens of text are bounded by its bytes; a single one by default."),
         click.option("--quality", type=qualities, help="The vendor's choice by default."),
         click.option("--size", help="WIDTHxHEIGHT; the model's own by default."),
         click.option("-n", "count", default=1, show_default=True, type=click.IntRange(1, 10), help="Pictures."),
@@ -168,50 +200,3 @@ def plan(config_path: Path | None, as_json: bool, **asked: Any) -> None:
     show_table(f"Plan for {request.model}", ["place", "offer", "USD", "why"], rows, right=frozenset({"USD"}))
     if not made.choices:
         sys.exit(1)
-
-
-@click.command()
-@click.option("--vendor", help="Only this vendor's.")
-@click.option("--on", type=click.DateTime(["%Y-%m-%d"]), help="The book of that day; today's by default.")
-@click.option("--stale", is_flag=True, help="Only prices nobody has checked for 90 days.")
-@json_option
-@told_plainly
-def prices(vendor: str | None, on: datetime | None, stale: bool, as_json: bool) -> None:
-    """The price book: what models cost, since when, and how we know."""
-    day = on.date() if on else datetime.now(UTC).date()
-    book = Book.load()
-    found = book.stale(day, STALE) if stale else [entry for entry in book if _holds(entry[2], day)]
-    found = [entry for entry in found if vendor is None or entry[0] == vendor]
-    if as_json:
-        show_json([{"vendor": name, "model": model, "price": price} for name, model, price in found])
-        return
-    rows = [
-        [name, model, _say(price.per), str(price.checked), price.confidence, price.source]
-        for name, model, price in found
-    ]
-    show_table(f"Prices on {day}", ["vendor", "model", "price", "checked", "confidence", "source"], rows)
-
-
-def _holds(price: Any, day: date) -> bool:
-    return bool(price.since <= day and (price.until is None or day < price.until))
-
-
-def _say(kind: Any) -> str:
-    """A price in a few words."""
-    match kind:
-        case PerImage():
-            return _span([row.price for row in kind.rows], "a picture")
-        case PerMegapixel():
-            first = f"${usd(kind.first)} the first, " if kind.first is not None else ""
-            return f"{first}${usd(kind.usd)} a megapixel"
-        case PerToken():
-            return f"${usd(kind.image_out)} a million tokens of pictures, ${usd(kind.text_in)} of text read"
-        case PerSecond():
-            return f"${usd(kind.usd)} a second"
-        case _:
-            return "free" if not hasattr(kind, "usd") else f"${usd(kind.usd)} a credit"
-
-
-def _span(amounts: list[Decimal], unit: str) -> str:
-    low, high = min(amounts), max(amounts)
-    return f"${usd(low)} {unit}" if low == high else f"${usd(low)} to ${usd(high)} {unit}"
