@@ -31,9 +31,13 @@ class _Canvas(Struct, rename="camel"):
     init_image_id: str
     init_url: str
     init_fields: str
-    mask_image_id: str
-    mask_url: str
-    mask_fields: str
+    # The description says `mask`, the vendor's own recipe reads `masks`: either is taken.
+    mask_image_id: str = ""
+    mask_url: str = ""
+    mask_fields: str = ""
+    masks_image_id: str = ""
+    masks_url: str = ""
+    masks_fields: str = ""
 
 
 class _CanvasOffered(Struct, rename="camel"):
@@ -57,9 +61,12 @@ def laid_out(picture: Image, mask: Image, account: Account) -> Generator[Step, A
     asks = {"initExtension": picture.format.suffix, "maskExtension": mask.format.suffix}
     reply: Reply = yield Call(method="POST", url=f"{account.base}/v1/canvas-init-image", json=asks)
     canvas = reply.read(_CanvasOffered).upload_canvas_init_image
+    mask_id = canvas.mask_image_id or canvas.masks_image_id
+    if not mask_id:
+        raise Failure(Fault.MALFORMED, "the vendor has no place for the mask")
     yield from _put(picture, canvas.init_url, canvas.init_fields)
-    yield from _put(mask, canvas.mask_url, canvas.mask_fields)
-    return canvas.init_image_id, canvas.mask_image_id
+    yield from _put(mask, canvas.mask_url or canvas.masks_url, canvas.mask_fields or canvas.masks_fields)
+    return canvas.init_image_id, mask_id
 
 
 def _put(image: Image, url: str, fields: str) -> Generator[Step, Any, None]:

@@ -14,7 +14,7 @@ from uuid import uuid4
 from msgspec import Struct, field
 from PIL import Image as Pillow
 
-from providers.contract import Format, Generate
+from providers.contract import Background, Format, Generate
 from proxy.renderer.composition import compose
 from proxy.renderer.pictures import encode
 
@@ -39,6 +39,8 @@ class Job(Struct, kw_only=True):
     count: int = 1
     format: Format = Format.PNG
     seed: int = 1
+    clear: bool = False
+    """Without a background."""
     script: str | None = None
     """What the request was told the vendor to do later."""
     began: float = 0.0
@@ -109,6 +111,11 @@ class World:
             self._links[name] = (job, index, until)
         return f"{self.elsewhere}/pictures/{name}.{job.format.suffix}"
 
+    @property
+    def links(self) -> int:
+        """How many links it gave."""
+        return len(self._links)
+
     def linked(self, name: str) -> tuple[bytes, str] | None:
         """The picture behind a link and its type, or None where the link has expired."""
         found = self._links.get(name)
@@ -118,7 +125,14 @@ class World:
 
     def picture(self, job: Job, index: int = 0) -> bytes:
         """A picture of a job: a card with its prompt."""
-        request = Generate(model=f"{self.vendor} {job.model}", prompt=job.prompt, width=job.width, height=job.height)
+        request = Generate(
+            model=f"{self.vendor} {job.model}",
+            prompt=job.prompt,
+            width=job.width,
+            height=job.height,
+            format=job.format,
+            background=Background.TRANSPARENT if job.clear else None,
+        )
         card = compose(request, (job.width, job.height), job.seed + index)
         return encode(card, job.format, None).body
 

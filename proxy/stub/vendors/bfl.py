@@ -12,6 +12,7 @@ from proxy.stub.contract import Answer, Asked, Route, Script, Stub
 from proxy.stub.world import Job, Stage, World, from_text, size_of
 
 _ANY = {"prompt", "seed", "output_format", "safety_tolerance", "prompt_upsampling", "webhook_url", "webhook_secret"}
+_ANY |= {"user", "disable_pup"}
 _SIZED = _ANY | {"width", "height"}
 _KONTEXT = _ANY | {"aspect_ratio"} | {f"input_image{place}" for place in ("", "_2", "_3", "_4")}
 _FLUX_2 = _SIZED | {f"input_image{place}" for place in ("", *(f"_{number}" for number in range(2, 9)))}
@@ -38,8 +39,14 @@ ROUTES: dict[str, tuple[set[str], set[str], str | None]] = {
         {"image"},
         None,
     ),
+    "flux-tools/erase-v1": (_ANY | {"image", "mask", "dilate_pixels"}, {"image", "mask"}, "3"),
+    "flux-tools/outpainting-v1": (
+        _SIZED | {"input_image", "reference_offset_x", "reference_offset_y", "mode"},
+        {"input_image", "width", "height"},
+        "4.5",
+    ),
 }
-"""By model: the fields it takes, those it needs, and the credits it states; FLUX.1 states none."""
+"""By model: the fields it takes, those it needs, and the credits it states with the job; FLUX.1 does so at its end."""
 
 
 def submit(asked: Asked, world: World) -> Answer:
@@ -51,7 +58,8 @@ def submit(asked: Asked, world: World) -> Answer:
     fields, needed, cost = known
     wrong = [("missing", name, "Field required") for name in sorted(needed - body.keys())]
     wrong += [("extra_forbidden", name, "Extra inputs are not permitted") for name in sorted(body.keys() - fields)]
-    step = 16 if asked.args["model"].startswith("flux-2") else 32
+    model = asked.args["model"]
+    step = 1 if model.startswith("flux-tools") else 16 if model.startswith("flux-2") else 32
     wrong += [
         ("multiple_of", name, f"Input should be a multiple of {step}")
         for name in ("width", "height")
@@ -75,7 +83,7 @@ def _taken(asked: Asked, body: dict[str, Any], world: World) -> Job:
         prompt=body.get("prompt", ""),
         width=body.get("width", width) + grown[0],
         height=body.get("height", height) + grown[1],
-        seed=body.get("seed", 42),
+        seed=body.get("seed") or 42,
         format=Format(body.get("output_format", "jpeg")),
         script=asked.script,
     )
@@ -95,12 +103,13 @@ def poll(asked: Asked, world: World) -> Answer:
     if job.script == Script.FAILED:
         return Answer(json={"id": job.id, "status": "Error", "result": None})
     result = {"sample": world.link(job), "seed": job.seed, "prompt": job.prompt}
-    return Answer(json={"id": job.id, "status": "Ready", "result": result})
+    cost = {} if ROUTES[job.model][2] is not None else {"cost": 4.0}
+    return Answer(json={"id": job.id, "status": "Ready", "result": result} | cost)
 
 
 STUB = Stub(
     routes=(
-        Route("POST", "/v1/{model}", submit, pays=True),
+        Route("POST", "/v1/{model+}", submit, pays=True),
         Route("GET", "/v1/get_result", poll, elsewhere=True),
         Route("GET", "/v1/credits", lambda asked, world: Answer(json={"credits": 1000.0})),
     ),

@@ -1,7 +1,7 @@
 """Stability AI: a form for every endpoint, answered with the picture itself; two endpoints answer with an id to poll.
 
-https://platform.stability.ai/docs/api-reference  Also a request of words alone is `multipart/form-data`. Prices are flat
-credits by endpoint; no answer states them.
+https://platform.stability.ai/docs/api-reference  Also a request of words alone is `multipart/form-data`. Prices are
+flat credits by endpoint; no answer states them.
 """
 
 from __future__ import annotations
@@ -17,31 +17,30 @@ from proxy.stub.world import Job, Stage, World, size_of
 
 MOST_BYTES = 10 << 20
 MOST_SEED = 4_294_967_294
+ANY = 1_000_000
 SIDES = ("left", "right", "up", "down")
-FORMATS = ("png", "jpeg", "webp")
 SHAPES = {"1:1": (1024, 1024), "5:4": (1152, 896), "3:2": (1216, 832), "16:9": (1344, 768), "21:9": (1536, 640)}
 SHAPES |= {":".join(reversed(name.split(":"))): (height, width) for name, (width, height) in SHAPES.items()}
-ENUMS: dict[str, tuple[str, ...]] = {
-    "aspect_ratio": tuple(SHAPES),
-    "output_format": FORMATS,
-    "style_preset": (
-        *("enhance", "anime", "photographic", "digital-art", "comic-book", "fantasy-art", "line-art", "analog-film"),
-        *("neon-punk", "isometric", "low-poly", "origami", "modeling-compound", "cinematic", "3d-model", "pixel-art"),
-        "tile-texture",
-    ),
-    "mode": ("text-to-image", "image-to-image"),
-    "model": ("sd3.5-large", "sd3.5-large-turbo", "sd3.5-medium", "sd3.5-flash"),
-    "keep_original_background": ("true", "false"),
-    "light_source_direction": SIDES[:2] + ("above", "below"),
+STYLES = "enhance anime photographic digital-art comic-book fantasy-art line-art analog-film neon-punk isometric "
+STYLES += "low-poly origami modeling-compound cinematic 3d-model pixel-art tile-texture"
+ENUMS = {
+    "aspect_ratio": list(SHAPES),
+    "output_format": ["png", "jpeg", "webp"],
+    "style_preset": STYLES.split(),
+    "mode": ["text-to-image", "image-to-image"],
+    "model": ["sd3.5-large", "sd3.5-large-turbo", "sd3.5-medium", "sd3.5-flash"],
+    "keep_original_background": ["true", "false"],
+    "light_source_direction": ["left", "right", "above", "below"],
 }
+SHARES = "strength control_strength fidelity style_strength composition_fidelity preserve_original_subject"
+SHARES += " original_background_depth light_source_strength"
 RANGES: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(SHARES.split(), (0, 1)),
+    **dict.fromkeys(SIDES, (0, 2000)),
     "seed": (0, MOST_SEED),
     "cfg_scale": (1, 10),
     "grow_mask": (0, 20),
     "change_strength": (0.1, 1),
-    **dict.fromkeys(SIDES, (0, 2000)),
-    **dict.fromkeys(("strength", "control_strength", "fidelity", "style_strength", "composition_fidelity"), (0, 1)),
-    **dict.fromkeys(("preserve_original_subject", "original_background_depth", "light_source_strength"), (0, 1)),
 }
 
 
@@ -57,48 +56,35 @@ class Endpoint(Struct, frozen=True):
     pixels: tuple[int, int] = (4096, 9_437_184)
     """Of a picture sent along, but the mask."""
     sides: tuple[int, int] = (64, 16_384)
-    polled: bool = False
 
 
-ANY = 1_000_000
 SAID = "negative_prompt seed style_preset "
-RELIT = "background_reference light_reference"
+RELIT = "background_reference light_reference "
+LIGHT = "preserve_original_subject keep_original_background original_background_depth light_source_direction "
+LIGHT += "light_source_strength background_prompt foreground_prompt negative_prompt seed"
+OVER_SD3 = "aspect_ratio model mode image strength cfg_scale"
+OUT = "left right up down creativity prompt seed style_preset"
+KEPT = "prompt negative_prompt seed style_strength composition_fidelity change_strength"
 ENDPOINTS = {
     "generate/ultra": Endpoint("prompt", SAID + "aspect_ratio image strength", {}, ANY, (4096, ANY**2)),
     "generate/core": Endpoint("prompt", SAID + "aspect_ratio"),
-    "generate/sd3": Endpoint(
-        "prompt", SAID + "aspect_ratio model mode image strength cfg_scale", {}, ANY, (4096, ANY**2)
-    ),
+    "generate/sd3": Endpoint("prompt", SAID + OVER_SD3, {}, ANY, (4096, ANY**2)),
     "upscale/fast": Endpoint("image", "", {}, ANY, (1024, 1_048_576), (32, 1536)),
-    "upscale/conservative": Endpoint(
-        "image prompt", "negative_prompt seed creativity", {"creativity": (0.2, 0.5)}
-    ),
-    "upscale/creative": Endpoint(
-        "image prompt", SAID + "creativity", {"creativity": (0.1, 0.5)}, ANY, (4096, 1_048_576), polled=True
-    ),
+    "upscale/conservative": Endpoint("image prompt", "negative_prompt seed creativity", {"creativity": (0.2, 0.5)}),
+    "upscale/creative": Endpoint("image prompt", SAID + "creativity", {"creativity": (0.1, 0.5)}, ANY, (4096, 1 << 20)),
     "edit/erase": Endpoint("image", "mask grow_mask seed", {}, ANY),
     "edit/inpaint": Endpoint("image prompt", SAID + "mask grow_mask", {"grow_mask": (0, 100)}, ANY),
-    "edit/outpaint": Endpoint(
-        "image", "left right up down creativity prompt seed style_preset", {"creativity": (0, 1)}
-    ),
+    "edit/outpaint": Endpoint("image", OUT, {"creativity": (0, 1)}),
     "edit/search-and-replace": Endpoint("image prompt search_prompt", SAID + "grow_mask"),
     "edit/search-and-recolor": Endpoint("image prompt select_prompt", SAID + "grow_mask"),
     "edit/remove-background": Endpoint("image", "", {}, ANY, (4096, 4_194_304)),
-    "edit/replace-background-and-relight": Endpoint(
-        "subject_image",
-        f"{RELIT} background_prompt foreground_prompt negative_prompt preserve_original_subject seed"
-        " original_background_depth keep_original_background light_source_direction light_source_strength",
-        polled=True,
-    ),
+    "edit/replace-background-and-relight": Endpoint("subject_image", RELIT + LIGHT),
     "control/sketch": Endpoint("prompt image", SAID + "control_strength"),
     "control/structure": Endpoint("prompt image", SAID + "control_strength"),
     "control/style": Endpoint("prompt image", SAID + "fidelity aspect_ratio"),
-    "control/style-transfer": Endpoint(
-        "init_image style_image",
-        "prompt negative_prompt seed style_strength composition_fidelity change_strength",
-        sides=(64, 16_383),
-    ),
+    "control/style-transfer": Endpoint("init_image style_image", KEPT, sides=(64, 16_383)),
 }
+POLLED = {"upscale/creative", "edit/replace-background-and-relight"}
 FIRST = ("image", "init_image", "subject_image")
 """The picture that is worked on; it gives the result its size."""
 
@@ -116,54 +102,48 @@ def submit(asked: Asked, world: World) -> Answer:
         return STUB.unknown
     if not asked.headers.get("content-type", "").startswith("multipart/form-data"):
         return refusal(400, "bad_request", "content-type: must be multipart/form-data")
-    if not endpoint.polled and asked.headers.get("accept", "image/*") not in ("image/*", "application/json"):
+    if path not in POLLED and asked.headers.get("accept", "image/*") not in ("image/*", "application/json"):
         return refusal(400, "bad_request", "accept: must be one of image/*, application/json")
     if sum(len(value) if isinstance(value, str) else len(value.body) for _, value in asked.fields) > MOST_BYTES:
         return refusal(413, "payload_too_large", "body: payloads cannot be larger than 10MiB in size")
-    wrong = [*_texts(asked, path, endpoint), *_numbers(asked, endpoint), *_pictures(asked, endpoint)]
-    wrong += _together(asked, path, asked.names())
+    wrong = [*_texts(asked, path, endpoint), *_pictures(asked, endpoint), *_together(asked, path, asked.names())]
     if wrong:
         return refusal(400, "bad_request", *wrong)
     letters = [letter for letter in asked.texts().get("prompt", "") if letter.isalpha()]
     if letters and not any(letter.isascii() for letter in letters):
         return refusal(422, "invalid_language", "English is the only supported language for this service.")
-    if asked.script == Script.MODERATED and not asked.files():  # with a picture, what comes out is looked at instead
-        said = "Your request was flagged by our content moderation system, as a result your request was denied."
-        return refusal(403, "content_moderation", said)
-    if asked.script == Script.FAILED and not endpoint.polled:
+    if asked.script == Script.MODERATED and not any(asked.files(name) for name in FIRST):
+        # words are refused; over a picture, what came of it is held back instead
+        said = "Your request was flagged by our content moderation system, as a result your request was denied"
+        return refusal(403, "content_moderation", f"{said} and you were not charged.")
+    if asked.script == Script.FAILED and path not in POLLED:
         return STUB.refuses[Script.UNAVAILABLE]
     job = _taken(asked, path, world)
-    return Answer(json={"id": _shown(job)}) if endpoint.polled else _drawn(asked, job, world)
+    return Answer(json={"id": _shown(job)}) if path in POLLED else _drawn(asked, job, world)
 
 
 def _texts(asked: Asked, path: str, endpoint: Endpoint) -> Iterator[str]:
-    """Fields that are unknown, missing, too long, or not one of a list."""
-    texts = asked.texts()
+    """Fields that are unknown or missing, and values that are illegal."""
+    texts, ranges = asked.texts(), RANGES | endpoint.ranges
     # the vendor's own examples send an empty part `none`, to make a form of words alone
     known = {*endpoint.needs.split(), *endpoint.takes.split(), "output_format", "none"}
     yield from (f"{name}: unknown field" for name in unknown_fields(asked, known))
     for name in endpoint.needs.split():
-        if not (asked.files(name) if "image" in name else texts.get(name)):
+        if not (asked.files(name) if name.endswith("image") else texts.get(name)):
             yield f"{name}: is required"
     for name, text in texts.items():
-        allowed = FORMATS[::2] if (name, path) == ("output_format", "edit/remove-background") else ENUMS.get(name)
+        allowed = ["png", "webp"] if (name, path) == ("output_format", "edit/remove-background") else ENUMS.get(name)
         if allowed is not None and text not in allowed:
             yield f"{name}: must be one of {', '.join(allowed)}"
-        if name.endswith("prompt") and len(text) > 10_000:
+        elif name.endswith("prompt") and len(text) > 10_000:
             yield f"{name}: cannot be longer than 10000 characters"
-
-
-def _numbers(asked: Asked, endpoint: Endpoint) -> Iterator[str]:
-    ranges = RANGES | endpoint.ranges
-    for name, text in asked.texts().items():
-        if name in ranges:
+        elif name in ranges:
             try:
                 value = int(text) if name in (*SIDES, "seed") else float(text)
             except ValueError:
-                yield f"{name}: must be a number"
-                continue
+                value = float("nan")  # in no range
             if not ranges[name][0] <= value <= ranges[name][1]:
-                yield f"{name}: must be between {ranges[name][0]:g} and {ranges[name][1]:g}"
+                yield f"{name}: must be a number between {ranges[name][0]} and {ranges[name][1]}"
 
 
 def _pictures(asked: Asked, endpoint: Endpoint) -> Iterator[str]:
@@ -171,7 +151,7 @@ def _pictures(asked: Asked, endpoint: Endpoint) -> Iterator[str]:
         if not (name == "mask" or name.endswith("image") or name in RELIT.split()):
             continue
         size = None if isinstance(value, str) else size_of(value.body)
-        if isinstance(value, str) or size is None or sniff(value.body) not in FORMATS:
+        if isinstance(value, str) or size is None or sniff(value.body) not in ENUMS["output_format"]:
             yield f"{name}: must be a picture of type image/jpeg, image/png or image/webp"
         elif name == "mask":  # of another size it is made to fit
             continue
@@ -223,6 +203,7 @@ def _taken(asked: Asked, path: str, world: World) -> Job:
         height=height,
         format=Format(texts.get("output_format", "png")),
         seed=int(texts.get("seed", 0)),
+        clear=path == "edit/remove-background",
         script=asked.script,
     )
     job.seed = job.seed or UUID(job.id).int % MOST_SEED + 1  # none, and 0, leave it to the vendor
@@ -246,16 +227,15 @@ def _drawn(asked: Asked, job: Job, world: World) -> Answer:
 
 def poll(asked: Asked, world: World) -> Answer:
     """202 while it is made, then the picture; a failure has no body of its own."""
-    name = asked.args["id"]
-    if asked.headers.get("accept", "*/*") not in ("*/*", "image/*", "application/json"):
-        return refusal(400, "bad_request", "accept: must be one of */*, application/json")
-    job = world.job(str(UUID(name[:32]))) if len(name) == 64 and name.isalnum() else None
-    if job is None or _shown(job) != name:
+    name, pictures = asked.args["id"], "image/*" if "creative" in asked.path else "*/*"
+    if asked.headers.get("accept", pictures) not in (pictures, "application/json"):
+        return refusal(400, "bad_request", f"accept: must be one of {pictures}, application/json")
+    job = world.job("-".join((name[:8], name[8:12], name[12:16], name[16:20], name[20:32])))
+    gone = job is not None and job.script == Script.EXPIRED and world.stage(job) is Stage.ENDED
+    if job is None or _shown(job) != name or gone:
         return refusal(404, "generation_not_found", "id: the generation either does not exist or has expired.")
     if world.stage(job) is not Stage.ENDED:
         return Answer(status=202, json={"id": name, "status": "in-progress"})
-    if job.script == Script.EXPIRED:
-        return refusal(404, "generation_not_found", "id: the generation either does not exist or has expired.")
     return STUB.refuses[Script.UNAVAILABLE] if job.script == Script.FAILED else _drawn(asked, job, world)
 
 
