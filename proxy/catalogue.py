@@ -100,6 +100,7 @@ class Catalogue:
             for name, found in offers.items()
         }
         self._offers = {offer.name: offer for found in offers.values() for offer in found}
+        self._add_vendors_names()
         self._add_aliases(config)
         if self.default_model not in self._listings:
             raise ConfigError(f"default_model is {self.default_model!r}, and no provider or alias has that name")
@@ -144,6 +145,10 @@ class Catalogue:
         """An offer by its name, `provider/model`."""
         return self._offers.get(name)
 
+    def every_offer(self) -> tuple[Offer, ...]:
+        """All there are, whatever their names stand for by now: by model, then in the order of the providers."""
+        return tuple(sorted(self._offers.values(), key=lambda offer: offer.model.name))
+
     def __iter__(self) -> Iterator[Listing]:
         """Every name, in order."""
         return iter(sorted(self._listings.values(), key=lambda listing: listing.name))
@@ -173,14 +178,35 @@ class Catalogue:
             out=_lacks(line, row),
         )
 
+    def _add_vendors_names(self) -> None:
+        """What vendors call their models is a name of theirs alone: whoever asks for it gets that vendor's offer."""
+        pinned: dict[str, list[Offer]] = {}
+        for offer in self._offers.values():
+            if offer.model.vendor_name not in self._listings:
+                pinned.setdefault(offer.model.vendor_name, []).append(offer)
+        for name, found in pinned.items():
+            model = found[0].model
+            self._listings[name] = Listing(
+                name=name,
+                model=model,
+                offers=tuple(found),
+                served_by=name,
+                title=model.title,
+                description=model.description,
+                listed=False,
+            )
+
     def _add_aliases(self, config: Config) -> None:
         for name, row in config.models.items():
             known = [self._listings[to] for to in row.to if to in self._listings]
             if not known:
                 raise ConfigError(f"models.{name}: no provider offers {' or '.join(row.to) or 'anything'}")
             own = self._listings.get(name)
-            if own is not None and own.available:
-                continue  # a real offer of that name goes before a successor
+            if own is not None and own.available:  # a real offer of that name goes before a successor
+                if not own.listed:
+                    told = {"title": row.title or own.title, "description": row.description or own.description}
+                    self._listings[name] = replace(own, **told, dialect=row.dialect, listed=row.listed)
+                continue
             chosen = next((listing for listing in known if listing.available), known[0])
             self._listings[name] = Listing(
                 name=name,

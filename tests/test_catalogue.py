@@ -301,3 +301,23 @@ def test_a_mistake_is_refused_with_its_place(rows: Rows, models: Rows, says: str
     with pytest.raises(ConfigError) as refused:
         catalogue(rows, models, default="sandbox")
     assert says in str(refused.value)
+
+
+def test_what_a_vendor_calls_its_model_is_a_name_of_its_own_that_nobody_is_told() -> None:
+    made = catalogue({"fal": {"key": "k"}, "replicate": {"key": "k"}}, default="flux-dev")
+    both = made.listing("flux-dev")
+    assert {offer.provider for offer in both.offers} == {"fal", "replicate"}
+    for name, provider in (("fal-ai/flux/dev", "fal"), ("black-forest-labs/flux-dev", "replicate")):
+        found = made.listing(name)
+        assert [offer.name for offer in found.offers] == [f"{provider}/flux-dev"]
+        assert (found.listed, found.alias, found.available) == (False, False, True)
+
+
+def test_an_alias_of_a_vendors_own_name_lends_it_its_words_where_the_vendor_can_be_asked() -> None:
+    phoenix = "de7d3faf-762f-48e0-b3b7-9d0ac3a3fcf3"
+    rows = {phoenix: {"to": ["sandbox"], "dialect": "leonardo", "title": "Phoenix"}}
+    with_key = catalogue({"sandbox": {}, "leonardo": {"key": "k"}}, rows, default="sandbox").listing(phoenix)
+    assert (with_key.title, with_key.dialect, with_key.listed) == ("Phoenix", "leonardo", True)
+    assert with_key.offers[0].provider == "leonardo"
+    without = catalogue({"sandbox": {}, "leonardo": {}}, rows, default="sandbox").listing(phoenix)
+    assert (without.title, without.served_by) == ("Phoenix", "sandbox")

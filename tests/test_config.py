@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 import traceback
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from pricing import Book
+from pricing import Book, Quote
+from providers.contract import Fit, Generate, fit
 from proxy.catalogue import Catalogue
 from proxy.config import AliasRow, Config, ConfigError, ProviderRow, load, parse
+from proxy.policy.engine import quote_at
 from proxy.policy.rules import load as load_rules
 from tests.properties import FEW
 
@@ -45,18 +48,29 @@ def test_the_shipped_configuration_works_with_nothing_in_the_environment() -> No
     assert all(listing.available for listing in catalogue if listing.alias)
 
 
-def test_the_row_shown_in_the_shipped_configuration_works_when_it_is_taken_in() -> None:
-    begin = SHIPPED.index("  # studio:")
-    lines = SHIPPED[begin : SHIPPED.index("\n\n", begin)].splitlines()
-    row = "\n".join(line.replace("  # ", "  ", 1) for line in lines)
-    config = parse(SHIPPED[:begin] + row.lstrip("\n") + SHIPPED[begin + len("\n".join(lines)) :], {"STUDIO_KEY": KEY})
-    studio = config.providers["studio"]
-    assert studio.key is not None
-    assert studio.key.reveal() == KEY
-    offer = Catalogue(config, Book.load(), {}).offer("studio/qwen-image")
-    assert offer is not None
-    assert offer.out is None
-    assert offer.prices[0].confidence == "operator"
+def taken_in(text: str) -> str:
+    """The shipped configuration with every row that stands in a comment taken in."""
+    rows = re.compile(r"^  # (?=[a-z]+:|  )", re.MULTILINE)
+    begin, end = text.index("  # Any server that speaks"), text.index("# Other names.")
+    return text[:begin] + rows.sub("  ", text[begin:end]) + text[end:]
+
+
+def test_the_rows_shown_in_the_shipped_configuration_work_when_they_are_taken_in() -> None:
+    names = {"vllm", "sglang", "studiolm", "yuhuan", "llmhub", "vendor", "sdwebui"}
+    keys = dict.fromkeys(("STUDIOLM_API_KEY", "YUHUAN_API_KEY", "LLMHUB_API_KEY", "VENDOR_API_KEY"), KEY)
+    config = parse(taken_in(SHIPPED), keys)
+    assert config.providers.keys() == load(ROOT / "config.yaml", {}).providers.keys() | names
+    catalogue = Catalogue(config, Book.load(), {})
+    for name in names:
+        found = [offer for offer in catalogue.every_offer() if offer.provider == name]
+        assert found
+        for offer in found:
+            assert offer.out is None
+            assert offer.prices[0].confidence == "operator"
+            asked = fit(Generate(model=offer.model.name, prompt="a boat"), offer.model)
+            assert isinstance(asked, Fit), (offer.name, asked)
+            quoted = quote_at(offer, asked.request.billable(), date(2026, 11, 21))
+            assert isinstance(quoted, Quote) or offer.ceiling is not None
 
 
 @pytest.mark.parametrize("text", ["", "# nothing but a comment\n", "---\n"])

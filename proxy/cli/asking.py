@@ -38,7 +38,7 @@ def check(config_path: Path | None, as_json: bool) -> None:
     rules = rules_of(config)
     day = datetime.now(UTC).date()
     stale = book.stale(day, timedelta(days=STALE_DAYS))
-    offers = [offer for listing in catalogue if not listing.alias for offer in listing.offers]
+    offers = list(catalogue.every_offer())
     tariffs = {offer.name: tariff(offer.model, partial(quote_at, offer, day=day)) for offer in offers}
     aliases = [listing for listing in catalogue if listing.alias]
     vendors = _vendors(config, catalogue, offers)
@@ -60,7 +60,10 @@ def check(config_path: Path | None, as_json: bool) -> None:
         for offer in offers
     ]
     show_table("Offers", ["offer", "operations", "a picture", "state"], rows)
-    show_table("Other names", ["name", "served by"], [[each.name, each.served_by] for each in aliases])
+    told = [[each.name, each.served_by] for each in aliases if each.dialect is None]
+    show_table("Other names", ["name", "served by"], told)
+    if len(told) < len(aliases):
+        click.echo(f"{len(aliases) - len(told)} more names are told to callers of one dialect alone (--json)", err=True)
     click.echo(f"policy: {', '.join(name for name, _ in rules)}", err=True)
     for vendor, model, price in stale:
         click.echo(f"price of {vendor}/{model} was last checked on {price.checked}", err=True)
