@@ -15,7 +15,14 @@ GUIDE = ROOT / "docs" / "adding-a-provider.md"
 VENDORS = sorted(name for name in providers.NAMES if not providers.load(name).here)
 SPEAKS = {"openai"}
 """A protocol as much as a vendor: dialects and rows of config.yaml have its name too."""
-OWN = ("providers/{}.py", "providers/{}/", "pricing/prices/{}.yaml", "proxy/stub/vendors/{}.py", "tests/recordings/{}/")
+OWN = (
+    "providers/{}.py",
+    "providers/{}/",
+    "pricing/prices/{}.yaml",
+    "proxy/stub/vendors/{}.py",
+    "proxy/stub/vendors/{}/",
+    "tests/recordings/{}/",
+)
 """Where a vendor may be named."""
 
 

@@ -54,13 +54,6 @@ def test_every_configuration_of_the_readme_is_one() -> None:
         assert config.parse(snippet, {}).providers
 
 
-def test_the_commented_row_of_the_shipped_configuration_is_one() -> None:
-    text = (ROOT / "config.yaml").read_text()
-    (block,) = re.findall(r"^  # studio:\n(?:  #   .+\n)+", text, re.MULTILINE)
-    row = re.sub(r"^  # ", "  ", block, flags=re.MULTILINE)
-    assert "studio" in config.parse(f"providers:\n{row}", {"STUDIO_KEY": "key"}).providers
-
-
 def test_every_setting_the_readme_names_exists() -> None:
     sections = set(config.Config.__struct_fields__)
     for name in ("providers", "models", "policy", "limits", "links", "store", "repeats", "ledger", "metrics", "log"):

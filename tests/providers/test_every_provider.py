@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from base64 import b64encode
@@ -435,3 +436,34 @@ def test_unfinished_pictures_are_counted_from_nought() -> None:
     for recording in ALL:
         shown = [step.index for _, step, _ in waiting(recording) if isinstance(step, Preview)]
         assert shown == list(range(len(shown))), recording.title
+
+
+ELSEWHERE = "https://elsewhere.example"
+HOST = re.compile(rb"https?://[^/\"\\\s]+")
+
+
+@each_provider
+def test_wherever_a_reply_leads_the_key_does_not_follow(name: str) -> None:
+    """A vendor that was broken into may name any host to poll, to upload to or to fetch from."""
+    led = 0
+    for recording in RECORDINGS[name]:
+        for place, (row, step, conversation) in enumerate(waiting(recording)):
+            if not isinstance(step, Call) or not HOST.search(bytes(row.answer().body)):
+                continue
+            answer = row.answer()
+            try:
+                step = conversation.send(replace(answer, body=HOST.sub(ELSEWHERE.encode(), bytes(answer.body))))
+                while isinstance(step, Ticket):
+                    step = conversation.send(None)
+            except (Failure, StopIteration):
+                continue  # it did not follow
+            assert KEY not in repr(step), (recording.title, place)
+            if isinstance(step, Call) and step.url.startswith(ELSEWHERE):
+                assert not at_home(step.url, recording.account), recording.title
+                led += 1
+    base = providers.load(name).base
+    own = [each for each in RECORDINGS[name] if each.base is None]
+    told_where = [
+        step for each in own for _, step, _ in waiting(each) if isinstance(step, Call) and base not in step.url
+    ]
+    assert led or not told_where
