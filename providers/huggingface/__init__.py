@@ -89,6 +89,10 @@ def run(request: ImageRequest, model: Model, account: Account) -> Conversation:
     return (yield from resume(ticket, account))
 
 
+FAILED = (400, 422, 500)
+"""How a partner with a queue says, at the place of the result, that a job has failed."""
+
+
 def resume(ticket: str, account: Account) -> Conversation:
     """Poll behind the router until the partner has drawn, and fetch at once: no link lives for ever."""
     job = msgspec.json.decode(ticket, type=_Job)
@@ -99,9 +103,10 @@ def resume(ticket: str, account: Account) -> Conversation:
         if route.ended(reply):
             break
     if route.result is not None:
-        reply = yield Call(url=home + route.result, reads=(400, 422))
+        reply = yield Call(url=home + route.result, reads=FAILED)
         if reply.status >= 300:  # the job has failed, which is known only now
-            raise explain(reply, Failure(Fault.REJECTED, f"the partner's job ended with {reply.status}"))
+            fault = Fault.REJECTED if reply.status < 500 else Fault.UNAVAILABLE
+            raise explain(reply, Failure(fault, f"the partner's job ended with {reply.status}"))
     return (yield from _fetched(route.drawn(reply), job))
 
 

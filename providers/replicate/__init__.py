@@ -124,7 +124,7 @@ def _links(output: Any) -> list[str]:
     """The links of an output: one, a list, or an object of either."""
     values = list(output.values()) if isinstance(output, dict) else [output]
     flat = [each for value in values for each in (value if isinstance(value, list) else [value])]
-    return [each for each in flat if isinstance(each, str) and each.startswith(("https://", "data:"))]
+    return [each for each in flat if isinstance(each, str) and each.startswith(("https://", "http://", "data:"))]
 
 
 def _seconds(metrics: Any) -> Decimal | None:

@@ -64,6 +64,8 @@ CODES = {
     1401: Fault.REJECTED,
 }
 """A body's own code. https://wavespeed.ai/docs/error-codes"""
+BLAMED = frozenset({1400, 1401, 1402})
+"""Codes of a failed job whose request was wrong: a parameter is missing, or not valid, or a picture cannot be read."""
 BUSY = frozenset({429, *range(500, 600), *range(5000, 6000)})
 REFUSED = re.compile(r"nsfw|sensitive|moderat|content (policy|filter)|flagged", re.IGNORECASE)
 UNPAID = re.compile(r"insufficient (balance|credit|fund)|top[ -]?up", re.IGNORECASE)
@@ -168,7 +170,7 @@ def _ended(state: _State, known: _Known) -> Failure:
     said = state.error[:500] if isinstance(state.error, str) else ""
     if state.code == 1200 or REFUSED.search(said):
         return Failure(Fault.MODERATED, said or "WaveSpeed refused the content", vendor_id=known.id)
-    if state.code == 1401 and said:
+    if state.code in BLAMED and said:
         return Failure(Fault.REJECTED, said, vendor_id=known.id)
     code = f" ({state.code})" if isinstance(state.code, int) and state.code else ""
     return Failure(Fault.UNAVAILABLE, f"the vendor's job ended as {state.status[:40]!r}{code}", vendor_id=known.id)

@@ -151,6 +151,10 @@ class Stub(Struct, frozen=True, kw_only=True):
     refuses: Mapping[Script, Answer]
     """Its answers to what it is told, in its own words: CREDENTIAL, CREDIT, THROTTLED, UNAVAILABLE and REJECTED;
     MODERATED too where it refuses content before it takes a job."""
+    row: Mapping[str, Any] = {}
+    """What its row of config.yaml needs besides: models, where the provider has none of its own."""
+    filters: bool = True
+    """Whether it refuses anything for its content."""
     unknown: Answer = Answer(status=404, json={"detail": "Not Found"})
     """Its answer to a route it does not have."""
 

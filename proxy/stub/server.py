@@ -17,9 +17,8 @@ from proxy.stub.contract import ON_THE_WIRE, Answer, Asked, File, Route, Script,
 from proxy.stub.world import World
 
 BODY_LIMIT = 1 << 27
-SLOW_S = 0.2
-"""Seconds between the pieces of a slow answer."""
 PIECES = 10
+"""In which a slow answer comes."""
 GONE = Answer(status=403, body=b"<Error><Code>AccessDenied</Code></Error>", mime="application/xml")
 LEAKED = Answer(status=400, body=b"a key was shown where none belongs", mime="text/plain")
 
@@ -28,6 +27,8 @@ class Stubs:
     """The stubs that are served, and what they were asked."""
 
     def __init__(self, names: list[str], *, pace: float, link_s: float) -> None:
+        """`pace` is the seconds a job takes, and a slow answer; `link_s` how long a link works."""
+        self.pace = pace
         self.stubs: dict[str, Stub] = {name: load(name) for name in names}
         self.worlds = {name: World(name, time.monotonic, pace=pace, link_s=link_s) for name in names}
         self.next: dict[str, list[Script]] = {name: [] for name in names}
@@ -45,7 +46,7 @@ class Stubs:
         """The part of config.yaml that sends Darkroom here instead of to the vendors."""
         return {
             "providers": {
-                name: {"base": f"{self.worlds[name].home}{stub.prefix}", "key": "stub"}
+                name: {"base": f"{self.worlds[name].home}{stub.prefix}", "key": "stub", **stub.row}
                 for name, stub in self.stubs.items()
             },
             "links": {"allow": [self.elsewhere.partition("//")[2]]},
@@ -59,7 +60,7 @@ class Stubs:
             return web.json_response({"error": f"there is no stub {vendor!r}"}, status=404)
         asked = await _read(request, f"/{rest}")
         answer = await asyncio.to_thread(self._answer, vendor, stub, asked, elsewhere)
-        return await _send(request, answer)
+        return await _send(request, answer, self.pace / PIECES)
 
     def _answer(self, vendor: str, stub: Stub, asked: Asked, elsewhere: bool) -> Answer:
         world = self.worlds[vendor]
@@ -135,7 +136,7 @@ async def _read(request: web.Request, path: str) -> Asked:
     )
 
 
-async def _send(request: web.Request, answer: Answer) -> web.StreamResponse:
+async def _send(request: web.Request, answer: Answer, pause: float) -> web.StreamResponse:
     body = answer.encoded()
     headers = {**answer.headers, "content-type": answer.mime}
     if answer.stays and not answer.slow:
@@ -146,7 +147,7 @@ async def _send(request: web.Request, answer: Answer) -> web.StreamResponse:
     piece = max(1, -(-len(body) // PIECES))
     for start in range(0, len(body) if answer.stays else len(body) // 2, piece):
         await response.write(body[start : start + piece])
-        await asyncio.sleep(SLOW_S if answer.slow else 0)
+        await asyncio.sleep(pause if answer.slow else 0)
     if not answer.stays:
         assert request.transport is not None
         request.transport.abort()

@@ -10,14 +10,13 @@ from pathlib import Path
 import pytest
 from PIL import Image as Pillow
 
-import providers
 from proxy import stub
 from proxy.stub.contract import Script
 from proxy.stub.server import Stubs, serving
 from tests.edge.house import House, house
-from tests.stub.test_every_stub import first_task
+from tests.stub.test_every_stub import first_task, models_of
 
-NAMES = sorted(name for name in stub.NAMES if providers.load(name).models)
+NAMES = sorted(stub.NAMES)
 BUDGET = "5/total"
 CEILING = 200_000
 """Micro-USD: what a model without a published price may cost."""
@@ -37,8 +36,7 @@ async def place(name: str, tmp_path: Path) -> AsyncIterator[Place]:
     stubs = Stubs([name], pace=0.1, link_s=60)
     async with serving(stubs):
         rows = stubs.rows()
-        models = providers.load(name).models
-        rows["providers"][name]["ceilings"] = {model.name: str(CEILING / 1e6) for model in models}
+        rows["providers"][name]["ceilings"] = {model.name: str(CEILING / 1e6) for model in models_of(name)}
         model, _ = first_task(name)
         config = {**rows, "default_model": model.name, "log": {"level": "error"}}
         async with house(tmp_path, config) as home:
@@ -80,6 +78,8 @@ async def test_a_client_gets_its_picture_and_the_budget_pays_for_one(place: Plac
 async def test_a_failure_is_told_in_the_clients_own_words_and_nothing_is_lost(
     place: Place, name: str, script: Script, status: int
 ) -> None:
+    if script is Script.MODERATED and not stub.load(name).filters:
+        return
     answer = await place.home.post(place.key, {**place.ask, "prompt": f"a red boat, stub:{script}"})
     assert answer.status_code == status, answer.text
     settled, held = place.home.spent("acme")
