@@ -14,10 +14,12 @@ from proxy import stub
 from proxy.stub.contract import Script
 from proxy.stub.server import Stubs, serving
 from tests.edge.house import House, house
+from tests.providers.recording import picture
 from tests.stub.test_every_stub import first_task, models_of
 
 NAMES = sorted(stub.NAMES)
 BUDGET = "5/total"
+FILES = {"image": "blue", "mask": "clear+white"}
 CEILING = 200_000
 """Micro-USD: what a model without a published price may cost."""
 
@@ -90,3 +92,15 @@ async def test_a_failure_is_told_in_the_clients_own_words_and_nothing_is_lost(
     else:  # some charge for what they then refuse
         assert held == 0 or settled == 0
     assert "stub" not in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("name", ["ideogram"])
+async def test_a_picture_that_is_drawn_billed_and_withheld_is_paid_for(place: Place, name: str) -> None:
+    files = {each: (f"{each}.png", picture(f"{stripes}-64x48.png")) for each, stripes in FILES.items()}
+    ask = {"model": "ideogram-v3-edit", "prompt": "a boat, stub:moderated"}
+    headers = {"authorization": f"Bearer {place.key}"}
+    answer = await place.home.http.post("/images/edits", data=ask, files=files, headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "moderation_blocked")
+    assert place.home.spent("acme") == (60_000, 0)
+    (job,) = place.home.rows("jobs")
+    assert job["state"] == "failed"
