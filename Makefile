@@ -23,7 +23,7 @@ check: install
 	$(BIN)/lint-imports
 
 test: install
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal
 
 bench: install
 	$(BIN)/pytest -m bench -s tests/bench

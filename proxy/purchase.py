@@ -188,7 +188,9 @@ class Purchase:
         usage = msgspec.json.encode(result.usage).decode()
         count = len(result.pictures)
         self._cost += cost
-        self._outcomes.append(Outcome(hold=hold.hold, kind="settle", micros=cost, images=count, detail=usage))
+        said = result.vendor_id
+        outcome = Outcome(hold=hold.hold, kind="settle", micros=cost, images=count, detail=usage, vendor_id=said)
+        self._outcomes.append(outcome)
         self._results.append(result)
         self._missing = max(0, self._missing - count)
         self._notes.extend(result.notes)
@@ -235,7 +237,7 @@ class Purchase:
             self._notes.append(Note("upscale", f"failed, the picture is as it was drawn: {answer.detail}"))
             self._come_to_nothing(last.offer, part, hold, answer)
             return picture
-        self._used(last.offer, part, hold, answer.usage)
+        self._used(last.offer, part, hold, answer.usage, answer.vendor_id)
         larger = answer.pictures[0]
         return replace(larger, seed=picture.seed, revised_prompt=picture.revised_prompt)
 
@@ -249,20 +251,22 @@ class Purchase:
         if failure.usage is None:
             self._left(hold, failure)
         else:
-            self._used(offer, part, hold, failure.usage)
+            self._used(offer, part, hold, failure.usage, failure.vendor_id)
 
-    def _used(self, offer: Offer, part: _Part, hold: Hold, usage: Usage) -> None:
+    def _used(self, offer: Offer, part: _Part, hold: Hold, usage: Usage, said: str | None) -> None:
         """Settle what was used without a picture to count."""
         cost = cost_of(offer, hold, part.billable, usage, self._day)
         self._cost += cost
         detail = msgspec.json.encode(usage).decode()
-        self._outcomes.append(Outcome(hold=hold.hold, kind="settle", micros=cost, images=0, detail=detail))
+        outcome = Outcome(hold=hold.hold, kind="settle", micros=cost, images=0, detail=detail, vendor_id=said)
+        self._outcomes.append(outcome)
         self._needs.tell(settled(hold, cost, 0))
 
     def _left(self, hold: Hold, failure: Failure) -> None:
         """Release a hold; keep it, where the vendor may have charged for it."""
         if failure.fault is not Fault.AMBIGUOUS and not failure.charged:
-            self._outcomes.append(Outcome(hold=hold.hold, kind="release", detail=failure.fault))
+            released = Outcome(hold=hold.hold, kind="release", detail=failure.fault, vendor_id=failure.vendor_id)
+            self._outcomes.append(released)
             return
         self._ambiguous = True
         self._outcomes.append(Outcome(hold=hold.hold, kind="ambiguous"))

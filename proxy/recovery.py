@@ -190,7 +190,7 @@ class Recovery:
                     self._leave(hold, result.detail)
                 return Outcome(hold=hold.hold, kind="ambiguous")
             self._tell_ended(hold, "released", 0)
-            return Outcome(hold=hold.hold, kind="release", detail=result.fault)
+            return Outcome(hold=hold.hold, kind="release", detail=result.fault, vendor_id=result.vendor_id)
         day = datetime.fromtimestamp(hold.at / 1000, UTC).date()
         billable = msgspec.json.decode(hold.facts, type=Billable)
         cost = cost_of(self._catalogue.offer(f"{hold.provider}/{hold.model}"), hold, billable, usage, day)
@@ -198,7 +198,8 @@ class Recovery:
         self._tell_ended(hold, "resumed", cost)
         self._tell(settled(hold, cost, count))
         detail = msgspec.json.encode(usage).decode()
-        return Outcome(hold=hold.hold, kind="settle", micros=cost, images=count, detail=detail)
+        said = result.vendor_id
+        return Outcome(hold=hold.hold, kind="settle", micros=cost, images=count, detail=detail, vendor_id=said)
 
     async def _answer(self, state: JobState, holds: list[Hold], results: list[Result | Failure]) -> Answer | None:
         good = [result for result in results if isinstance(result, Result)]

@@ -219,8 +219,8 @@ def test_usage_adds_up(tmp_path: Path) -> None:
 
 
 def test_migrate_brings_an_empty_folder_to_this_version(tmp_path: Path) -> None:
-    assert "empty -> 0001" in run("migrate", "--data", str(tmp_path)).stdout
-    assert "0001 -> 0001" in run("migrate", "--data", str(tmp_path)).stdout
+    assert "empty -> 0002" in run("migrate", "--data", str(tmp_path)).stdout
+    assert "0002 -> 0002" in run("migrate", "--data", str(tmp_path)).stdout
 
 
 def test_a_ledger_of_another_version_is_refused_with_what_to_do(tmp_path: Path) -> None:

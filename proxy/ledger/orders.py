@@ -26,6 +26,12 @@ class JobRecord(Struct, frozen=True, kw_only=True, array_like=True):
     idempotency: str | None = None
     recall: str | None = None
     """What its dialect wants to be told of it later."""
+    plan: str | None = None
+    """What was chosen from and why, as JSON; without the prompt."""
+    policy: str | None = None
+    """The policy that chose."""
+    twin: bytes | None = None
+    """Fingerprint of all that makes the picture what it is, where a seed does; None where no two are alike."""
 
 
 class HoldOrder(Struct, frozen=True, kw_only=True, array_like=True):
@@ -119,6 +125,8 @@ class Outcome(Struct, frozen=True, kw_only=True, array_like=True):
     images: int = 0
     """Pictures delivered."""
     detail: str = ""
+    vendor_id: str | None = None
+    """The vendor's own id of the submission, where it tells one."""
 
 
 class Close(Struct, frozen=True, kw_only=True, array_like=True, tag=True):

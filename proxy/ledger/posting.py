@@ -37,6 +37,8 @@ from proxy.ledger.statements import AMOUNTS, Statements
 from proxy.ledger.tables import balances, budgets, holds, jobs
 
 DAY_MS = 86_400_000
+VENDOR_ID = 128
+"""Characters of a vendor's own id that are kept."""
 Account = tuple[str, str]
 """A scope and a window: what has a balance."""
 
@@ -215,7 +217,7 @@ class Posting:
         )
         self._memory.holds[hold.hold] = hold
         self._rows["insert_hold"].append(astuple(hold))
-        self._enter("hold", hold, hold.micros, hold.images, None)
+        self._enter("hold", hold, hold.micros, hold.images, None, None)
         return hold
 
     def _close(self, order: Close) -> Closed:
@@ -257,10 +259,10 @@ class Posting:
             balance.settled += paid
             balance.images_settled += outcome.images
         self._rows["end_hold"].append((hold.hold,))
-        self._enter(outcome.kind, hold, paid, outcome.images, outcome.detail or None)
+        self._enter(outcome.kind, hold, paid, outcome.images, outcome.detail or None, outcome.vendor_id)
         beyond = outcome.micros - paid
         if beyond:
-            self._enter("overrun", hold, beyond, 0, outcome.detail or None)
+            self._enter("overrun", hold, beyond, 0, outcome.detail or None, outcome.vendor_id)
         return paid, beyond
 
     def _room(self, hold: Hold) -> int:
@@ -275,9 +277,12 @@ class Posting:
         ]
         return min(rooms, default=1 << 62)
 
-    def _enter(self, kind: str, hold: Hold, micros: int, images: int, detail: str | None) -> None:
+    def _enter(
+        self, kind: str, hold: Hold, micros: int, images: int, detail: str | None, vendor_id: str | None
+    ) -> None:
         place = (hold.job, hold.hold, hold.team, hold.key, hold.provider, hold.model)
-        self._rows["insert_entry"].append((self._now, kind, *place, micros, images, detail))
+        known = None if vendor_id is None else vendor_id[:VENDOR_ID]
+        self._rows["insert_entry"].append((self._now, kind, *place, micros, images, detail, known))
 
     # The statements, a few a transaction however many orders there are.
 

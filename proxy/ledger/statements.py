@@ -75,8 +75,8 @@ class Statements:
         def single(built: Any, *names: str) -> Statement:
             return Statement(built, names, dialect)
 
-        job = ("job", "team", "key", "dialect", "model", "facts", "print", "idempotency", "recall", "state", "created")
-        self.insert_job = inserting(jobs, *job)
+        written = [column.name for column in jobs.columns if column.name not in ("finished", "answer")]
+        self.insert_job = inserting(jobs, *written)
         self.insert_hold = inserting(holds, *(column.name for column in holds.columns))
         self.insert_entry = inserting(entries, *(column.name for column in entries.columns if column.name != "entry"))
         self.end_hold = among(delete(holds).where(holds.c.hold == bindparam("one")))

@@ -96,18 +96,25 @@ jobs = Table(
     Column("print", LargeBinary(32), nullable=False),
     Column("idempotency", String(255)),
     Column("recall", Text),
+    Column("plan", Text),
+    Column("policy", String(64)),
+    Column("twin", LargeBinary(32)),
     Column("state", String(16), nullable=False),
     Column("created", BigInteger, nullable=False),
     Column("finished", BigInteger),
     Column("answer", Text),
     UniqueConstraint("key", "idempotency"),
     Index(None, "print", "created"),
+    Index(None, "created"),
 )
 """One row a request that got as far as spending. `print` is the fingerprint of key, route and body; `answer` says where
-its pictures lie, never their bytes; `recall` is what a dialect of jobs that are asked for later has to tell of them."""
+its pictures lie, never their bytes; `recall` is what a dialect of jobs that are asked for later has to tell of them.
+`plan` is what was chosen from and why, by the policy of that name; jobs with one `twin` ask for the same picture."""
 
 Index("ix_jobs_recalled", jobs.c.team, jobs.c.created, sqlite_where=jobs.c.recall.is_not(None),
       postgresql_where=jobs.c.recall.is_not(None))  # fmt: skip
+Index("ix_jobs_twin", jobs.c.twin, jobs.c.created, sqlite_where=jobs.c.twin.is_not(None),
+      postgresql_where=jobs.c.twin.is_not(None))  # fmt: skip
 
 assets = Table(
     "assets",
@@ -159,6 +166,7 @@ entries = Table(
     Column("micros", BigInteger, nullable=False),
     Column("images", Integer, nullable=False),
     Column("detail", Text),
+    Column("vendor_id", String(128)),
 )
 """Append-only: hold, settle, release, overrun. What a settlement exceeds its hold and its budget by is an overrun: it
-was spent, and it is not charged to the team."""
+was spent, and it is not charged to the team. `vendor_id` is the vendor's own id of the submission, for its invoice."""
