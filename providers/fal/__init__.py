@@ -128,8 +128,11 @@ def _fetched(reply: Reply, known: _Known) -> Conversation:
         raise Failure(Fault.MALFORMED, "the vendor says COMPLETED and gives no picture", vendor_id=known.id)
     flags = made.has_nsfw_concepts if isinstance(made.has_nsfw_concepts, list) else []
     good = [file for file, flag in zip_longest(files, flags[: len(files)]) if flag is not True]
+    # The vendor bills every picture it drew, those it blackened among them.
+    usage = Usage(images=len(files), units=_units(reply.headers.get("x-fal-billable-units")))
     if not good:
-        raise Failure(Fault.MODERATED, "fal found what it drew unsafe and blackened it", vendor_id=known.id)
+        detail = "fal found what it drew unsafe and blackened it"
+        raise Failure(Fault.MODERATED, detail, usage=usage, vendor_id=known.id)
     pictures: list[Picture] = []
     for file in good:
         image = yield from from_link(file.url)
@@ -137,8 +140,6 @@ def _fetched(reply: Reply, known: _Known) -> Conversation:
     notes = known.notes
     if len(good) < len(files):
         notes += (Note("n", f"{len(good)} of {len(files)} pictures came; the vendor blackened the others as unsafe"),)
-    # The vendor bills every picture it drew, those it blackened among them.
-    usage = Usage(images=len(files), units=_units(reply.headers.get("x-fal-billable-units")))
     return Result(pictures=tuple(pictures), usage=usage, notes=notes, vendor_id=known.id)
 
 

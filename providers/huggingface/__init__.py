@@ -120,7 +120,8 @@ def _fetched(drawn: Drawn, job: _Job) -> Conversation:
         raise Failure(Fault.MALFORMED, "the partner says that it has drawn and gives no picture")
     kept = [image for place, image in enumerate(images) if not any(drawn.refused[place : place + 1])]
     if not kept:
-        raise Failure(Fault.MODERATED, "the partner marked every picture as not safe for work")
+        detail = "the partner marked every picture as not safe for work"
+        raise Failure(Fault.MODERATED, detail, usage=Usage(images=len(images)), vendor_id=drawn.id or job.id or None)
     short = Note("n", f"{len(kept)} of {job.n} pictures came; the partner held the others back")
     return Result(
         pictures=tuple(Picture(image=image, seed=drawn.seed) for image in kept),

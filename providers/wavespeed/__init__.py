@@ -139,8 +139,10 @@ def _fetched(state: _State, known: _Known) -> Conversation:
     links = state.outputs or []
     flags = state.has_nsfw_contents if isinstance(state.has_nsfw_contents, list) else []
     good = [link for link, flag in zip_longest(links, flags[: len(links)]) if flag is not True]
+    usage = Usage(images=len(links))  # the vendor bills every picture it drew, those it held back among them
     if not good and any(flag is True for flag in flags):
-        raise Failure(Fault.MODERATED, "WaveSpeed held back what it drew as unsafe", vendor_id=known.id)
+        detail = "WaveSpeed held back what it drew as unsafe"
+        raise Failure(Fault.MODERATED, detail, usage=usage, vendor_id=known.id)
     if not good:
         raise Failure(Fault.MALFORMED, "the vendor says completed and gives no picture", vendor_id=known.id)
     pictures: list[Picture] = []
@@ -150,8 +152,7 @@ def _fetched(state: _State, known: _Known) -> Conversation:
     notes = known.notes
     if len(good) < len(links):
         notes += (Note("n", f"{len(good)} of {len(links)} pictures came; the vendor held the others back as unsafe"),)
-    # The vendor bills every picture it drew, those it held back among them.
-    return Result(pictures=tuple(pictures), usage=Usage(images=len(links)), notes=notes, vendor_id=known.id)
+    return Result(pictures=tuple(pictures), usage=usage, notes=notes, vendor_id=known.id)
 
 
 def _turned_away(envelope: _Envelope, known: _Known) -> Failure:

@@ -335,7 +335,7 @@ async def test_what_is_larger_than_allowed_is_not_taken(size: int, fits: bool, s
 
 
 async def test_a_compressed_body_is_not_unpacked() -> None:
-    bomb = gzip.compress(bytes(50_000_000))
+    bomb = gzip.compress(bytes(50_000_000), mtime=0)
 
     async def send(_: web.BaseRequest) -> web.Response:
         return web.Response(body=bomb, headers={"content-encoding": "gzip"})
@@ -369,7 +369,7 @@ async def test_a_link_that_breaks_off_is_no_picture() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"<html>Sign in</html>", b"\x89PNG\r\n\x1a\n", gzip.compress(png()), b"GIF", png()[:20]]
+    "body", [b"", b"<html>Sign in</html>", b"\x89PNG\r\n\x1a\n", gzip.compress(png()), b"GIF", png(, mtime=0)[:20]]
 )
 async def test_a_link_to_something_else_than_a_picture_is_the_vendors_fault(body: bytes) -> None:
     async def send(_: web.BaseRequest) -> web.Response:
