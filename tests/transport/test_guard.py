@@ -369,7 +369,7 @@ async def test_a_link_that_breaks_off_is_no_picture() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"<html>Sign in</html>", b"\x89PNG\r\n\x1a\n", gzip.compress(png()), b"GIF", png(, mtime=0)[:20]]
+    "body", [b"", b"<html>Sign in</html>", b"\x89PNG\r\n\x1a\n", gzip.compress(png(), mtime=0), b"GIF", png()[:20]]
 )
 async def test_a_link_to_something_else_than_a_picture_is_the_vendors_fault(body: bytes) -> None:
     async def send(_: web.BaseRequest) -> web.Response:
