@@ -5,6 +5,7 @@ Money is `Decimal` in USD; an unknown price is `Unpriced`, which cannot be added
 """
 
 from pricing.book import Book
+from pricing.expected import Expected, expected
 from pricing.money import MICROS_PER_USD, from_micros, to_micros
 from pricing.quote import Bill, Line, Price, Quote, Unpriced, bill, ceiling, quote
 from pricing.usage import Billable, Usage
@@ -14,6 +15,7 @@ __all__ = [
     "Bill",
     "Billable",
     "Book",
+    "Expected",
     "Line",
     "Price",
     "Quote",
@@ -21,6 +23,7 @@ __all__ = [
     "Usage",
     "bill",
     "ceiling",
+    "expected",
     "from_micros",
     "quote",
     "to_micros",

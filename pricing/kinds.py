@@ -39,13 +39,17 @@ class Row(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One row of a price table. A condition that is absent holds for every request."""
 
     price: Decimal
+    """Of one picture, in USD or in the vendor's credits."""
     quality: str | None = None
+    """`low`, `medium`, `high` ..."""
     size: str | None = None
     """`WIDTHxHEIGHT`."""
     up_to: int | None = None
     """Most pixels this row covers; list such rows smallest first."""
     operation: str | None = None
+    """`generate`, `edit.inpaint` ..."""
     background: str | None = None
+    """`transparent`, `opaque`."""
 
     def covers(self, job: Billable) -> bool:
         """Could this row be the one the vendor bills? Whatever the vendor may still choose is left open."""
@@ -123,6 +127,7 @@ class PerMegapixel(Struct, tag="megapixel", frozen=True, kw_only=True, forbid_un
     pixels: Literal[1_000_000, 1_048_576] = 1_000_000
     """Pixels in the vendor's megapixel."""
     round: Literal["up", "exact"] = "up"
+    """Whether a megapixel begun counts whole."""
     minimum: Decimal = Decimal(0)
     """Fewest megapixels billed for a picture."""
 
@@ -182,6 +187,7 @@ class TableTokens(Struct, tag="table", frozen=True, kw_only=True, forbid_unknown
     """Tokens of a picture from a table: quality, then size."""
 
     tokens: Mapping[str, Mapping[str, int]]
+    """Tokens of one picture, by quality and `WIDTHxHEIGHT`."""
 
     def count(self, quality: str, width: int, height: int) -> int | None:
         """Tokens of one picture, or None for a pair that is not in the table."""
@@ -196,7 +202,9 @@ class Tier(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """So many tokens for a picture of up to so many pixels."""
 
     up_to: int
+    """Pixels of the largest picture in it."""
     tokens: int
+    """Tokens of one picture."""
 
 
 class TierTokens(Struct, tag="tiers", frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -218,6 +226,7 @@ class FlatInput(Struct, tag="flat", frozen=True, kw_only=True, forbid_unknown_fi
     """A picture sent along is never more than so many tokens."""
 
     tokens: int
+    """Of one picture sent along, at most."""
 
     def count(self, width: int, height: int, fidelity: str | None) -> int:
         """The bound, whatever the picture."""
@@ -228,10 +237,13 @@ class TileInput(Struct, tag="tiles", frozen=True, kw_only=True, forbid_unknown_f
     """A picture sent along, its short side scaled to 512, in tiles of 512; more where its detail is to be kept."""
 
     base: int
+    """Tokens of every picture."""
     tile: int
+    """Tokens of every tile."""
     high_square: int
     """Added at high fidelity for a picture near square; `high_oblong` for any other."""
     high_oblong: int
+    """Added at high fidelity for any other picture."""
 
     def count(self, width: int, height: int, fidelity: str | None) -> int:
         """Tokens of one picture sent along."""
@@ -247,12 +259,17 @@ class PerToken(Struct, tag="token", frozen=True, kw_only=True, forbid_unknown_fi
     """So much for a million tokens, of text and of pictures, read and written. Rates are USD per million."""
 
     text_in: Decimal
+    """Of the prompt."""
     image_in: Decimal
+    """Of pictures sent along."""
     image_out: Decimal
+    """Of pictures drawn."""
     text_out: Decimal = Decimal(0)
+    """Of text that comes with them."""
     output: AreaTokens | TableTokens | TierTokens | None = None
     """How many tokens a picture is; None where the vendor has not said, which leaves the model without a quote."""
     input: FlatInput | TileInput | None = None
+    """How many tokens a picture sent along is; None where the vendor has not said."""
     auto_qualities: tuple[str, ...] = ()
     """What the vendor may choose when no quality is asked for; all it knows, when empty."""
     auto_sizes: tuple[str, ...] = ()
@@ -260,8 +277,9 @@ class PerToken(Struct, tag="token", frozen=True, kw_only=True, forbid_unknown_fi
     preview: int = 0
     """Tokens of each unfinished picture."""
     text_overhead: int = 0
-    """Tokens of text billed beyond the prompt, for a request and for each picture sent along."""
+    """Tokens of text billed beyond the prompt, for a request."""
     text_per_input: int = 0
+    """The same, for each picture sent along."""
     text_out_allowance: int = 0
     """Tokens of text a picture may come with."""
 
@@ -326,6 +344,7 @@ class PerSecond(Struct, tag="second", frozen=True, kw_only=True, forbid_unknown_
     """So much for a second of GPU."""
 
     usd: Decimal
+    """Price of one second."""
     seconds: Decimal
     """The longest one picture may take: what a hold covers."""
 
@@ -342,6 +361,7 @@ class Free(Struct, tag="free", frozen=True, kw_only=True, forbid_unknown_fields=
     """Known to cost nothing, which is not the same as not known to cost anything."""
 
     why: str = field(default="free of charge")
+    """Said in every breakdown."""
 
     def bound(self, job: Billable) -> Lines | Unpriced:
         """One line of zero, so that a breakdown says so."""
@@ -356,6 +376,7 @@ class Unpublished(Struct, tag="unpublished", frozen=True, kw_only=True, forbid_u
     """The vendor publishes no price: there is no quote, and only its own charge tells what a picture cost."""
 
     why: str
+    """Said wherever a quote would stand."""
 
     def bound(self, job: Billable) -> Lines | Unpriced:
         """Why there is none."""

@@ -22,22 +22,28 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from prometheus_client import start_http_server
 from sqlalchemy.exc import SQLAlchemyError
 
-from pricing import Book
+from pricing import Book, to_micros
 from providers.contract import Failure
 from proxy import dialects
 from proxy.attempt import Attempts
-from proxy.catalogue import Catalogue, rules_of
-from proxy.config import Config, ConfigError
+from proxy.balance import Balances
+from proxy.catalogue import Catalogue
+from proxy.config import Config, ConfigError, HedgeRow
+from proxy.drift import Drift
 from proxy.edge import Edge
 from proxy.edge.admission import Admission
 from proxy.edge.background import Background
 from proxy.edge.cors import Cors
 from proxy.edge.desk import Desk
+from proxy.edge.pickup import Pickup
+from proxy.edge.slips import Slips
+from proxy.edge.webhooks import Webhooks
 from proxy.edge.wire import Intake
 from proxy.enhance import Chat, Words
 from proxy.events import Bus, ServerChanged
 from proxy.gateway import Gateway
-from proxy.health import Health
+from proxy.health import Health, Thresholds
+from proxy.hedge import Hedging, Later
 from proxy.ledger.accounts import Accounts, KeyRing
 from proxy.ledger.assets import Assets
 from proxy.ledger.book import Ledger
@@ -47,18 +53,24 @@ from proxy.limits import Limits
 from proxy.logs import Log
 from proxy.metrics import Metrics
 from proxy.pictures import Studio
+from proxy.policies import Policies
 from proxy.purchase import Purchasing
+from proxy.quality import Inspector
 from proxy.recovery import Recovery
 from proxy.renderer import CardRenderer, Renderer, WorkerRenderer
 from proxy.repeats import Repeats
+from proxy.shadow import Shadow
 from proxy.store import DiskStore, Links
 from proxy.transport import Guard, Room, Transport
+from proxy.twins import Twins
 
 FIRST = "openai"
 """The dialect that answers where nothing says which one is spoken."""
 KEYS_S = 1.0
 """Keys and limits are looked at this often for changes by other processes."""
 SWEEP_S = 300.0
+REPORT_S = 5.0
+"""What is measured of offers and accounts is told this often: as often as anybody scrapes it."""
 GARBAGE = (10_000, 20, 50)
 """Collect less often than by default: what a request leaves is freed by its last reference, hardly by the collector."""
 SWITCH_S = 0.0002
@@ -89,11 +101,12 @@ async def opened(config: Config, folder: Path, environ: Mapping[str, str] = os.e
         bus = Bus((metrics.hear, Log(config.log.level, sys.stderr.buffer, prompts=config.log.prompts).hear))
         stack.callback(bus.flush)
         tell = bus.tell
+        bus.listen(Drift(tell, threshold=config.drift.threshold, samples=config.drift.samples).hear)
         engine = open_ledger(folder)
         ledger = Ledger(engine, await Scribe.start(folder / FILE, hold=lock), tell)
         stack.push_async_callback(ledger.shut)
         catalogue = Catalogue(config, Book.load(), environ)
-        rules = rules_of(config)
+        policies = Policies(config)
         ring = KeyRing(Accounts(engine))
         ring.refresh()
 
@@ -114,16 +127,30 @@ async def opened(config: Config, folder: Path, environ: Mapping[str, str] = os.e
         stack.push_async_callback(transport.close)
 
         enhancer = Chat(config.enhancer, transport) if config.enhancer is not None else Words()
-        health = Health(tell, failures=config.limits.breaker_failures, seconds=config.limits.breaker_s)
+        health = Health(tell, _thresholds(config), catalogue.lines)
         repeats = Repeats(ledger, store, config.repeats)
+        shadow = Shadow(config.policy.shadow, config.policy.shadow_share, tell)
+        stack.callback(shadow.close)
+        twins = Twins(ledger, store, studio, repeats, config.cache, tell)
+        background = Background(DRAIN_S)
+        attempts = Attempts(
+            catalogue=catalogue,
+            health=health,
+            ledger=ledger,
+            transport=transport,
+            tell=tell,
+            queue_s=config.limits.queue_s,
+        )
         purchasing = Purchasing(
-            attempts=Attempts(catalogue=catalogue, health=health, ledger=ledger, transport=transport, tell=tell),
+            attempts=attempts,
             ledger=ledger,
             studio=studio,
             store=store,
             enhancer=enhancer,
             tell=tell,
             request_s=config.limits.request_s,
+            inspector=Inspector(studio, config.quality_check),
+            hedging=_hedging(config.hedge, attempts, background.start),
         )
         recovery = Recovery(
             catalogue, ledger, transport, store, repeats, room, tell, expires_s=config.ledger.ambiguous_s
@@ -132,19 +159,24 @@ async def opened(config: Config, folder: Path, environ: Mapping[str, str] = os.e
         await recovery.start()
 
         admission = Admission(ring, Limits())
+        webhooks = Webhooks.with_secret_in(folder, guard, tell)
+        stack.push_async_callback(webhooks.close)
+        slips = Slips(folder / "slips")
         kept = DiskStore(folder / "assets", tell)
         stack.callback(kept.close)
-        background = Background(DRAIN_S)
         stack.push_async_callback(background.close)
         spoken = [FIRST, *sorted(dialects.NAMES - {FIRST})]
         if unknown := config.dialects.keys() - set(spoken):
             raise ConfigError(f"dialects: there is no {', '.join(sorted(unknown))}; there are {', '.join(spoken)}")
         desk = Desk(
-            gateway=Gateway(catalogue, rules, health, purchasing, repeats),
+            gateway=Gateway(catalogue, policies, health, purchasing, repeats, twins, shadow),
             admission=admission,
             intake=Intake(config.limits.body_bytes, config.limits.bodies_bytes),
             background=background,
+            slips=slips,
+            webhooks=webhooks,
             catalogue=catalogue,
+            policies=policies,
             ledger=ledger,
             repeats=repeats,
             store=store,
@@ -158,20 +190,34 @@ async def opened(config: Config, folder: Path, environ: Mapping[str, str] = os.e
             tell=tell,
             public_url=config.store.public_url,
             prompts=config.log.prompts,
+            dialects={name: dialects.load(name) for name in spoken},
             options=config.dialects,
+            keep_alive_s=config.limits.keep_alive_s,
         )
         edge = Edge(
             desk,
-            [dialects.load(name) for name in spoken],
+            list(desk.dialects.values()),
             partial(_expose_here, bus, metrics) if config.metrics.bind is None else None,
             config.metrics.token,
         )
         if config.metrics.bind is not None:
             _expose(config.metrics.bind, metrics, stack)
 
-        for work in (recovery.run(), _watch_keys(ring), _sweep(store, ledger, config)):
+        webhooks.start()
+        pickup = Pickup(desk).take_up()
+        balances = Balances(catalogue.lines, transport, room, tell, config.balances)
+        for work in (
+            balances.run(),
+            _report(health),
+            recovery.run(),
+            pickup,
+            _watch_keys(ring),
+            _sweep(store, slips, ledger, config),
+        ):
             task = asyncio.create_task(work)
             stack.push_async_callback(_end, task)
+        for place in catalogue.keyless:
+            tell(ServerChanged(what="account left out", detail=f"the key of {place} is empty"))
         tell(ServerChanged(what="started"))
         yield Application(edge, admission, ledger, config.cors.origins)
         admission.open = False
@@ -277,6 +323,28 @@ class _Listening(uvicorn.Server):
         await super().shutdown()
 
 
+def _thresholds(config: Config) -> Thresholds:
+    return Thresholds(
+        failures=config.limits.breaker_failures,
+        seconds=config.limits.breaker_s,
+        rate=config.limits.breaker_rate,
+        least=config.limits.breaker_requests,
+        window_s=config.limits.window_s,
+    )
+
+
+def _hedging(row: HedgeRow | None, attempts: Attempts, later: Later) -> Hedging | None:
+    if row is None:
+        return None
+    return Hedging(
+        after=None if row.after == "p95" else row.after,
+        extra=to_micros(row.extra),
+        policies=None if row.policies is None else frozenset(row.policies),
+        attempts=attempts,
+        later=later,
+    )
+
+
 def _renderers(config: Config) -> dict[str, Renderer]:
     """Who draws on this machine: cards always, diffusers where a model says how to load it."""
     models = [model for row in config.providers.values() if row.enabled for model in row.models]
@@ -321,6 +389,12 @@ async def _stop_without(ledger: Ledger, listening: uvicorn.Server) -> None:
     listening.should_exit = True
 
 
+async def _report(health: Health) -> None:
+    while True:
+        await asyncio.sleep(REPORT_S)
+        health.report()
+
+
 async def _watch_keys(ring: KeyRing) -> None:
     while True:
         await asyncio.sleep(KEYS_S)
@@ -330,12 +404,13 @@ async def _watch_keys(ring: KeyRing) -> None:
             logging.getLogger(__name__).exception("keys could not be looked at")
 
 
-async def _sweep(store: DiskStore, ledger: Ledger, config: Config) -> None:
+async def _sweep(store: DiskStore, slips: Slips, ledger: Ledger, config: Config) -> None:
     """The janitor: pictures nobody may fetch any more, idempotency keys nobody may repeat any more."""
     keep = max(config.store.keep_s, config.store.link_s)
     while True:
         try:
             await store.sweep(keep)
+            await slips.sweep(keep)
             await ledger.forget_keys(ledger.now() - keep * 1000)
         except (OSError, Failure):  # the janitor comes again
             logging.getLogger(__name__).exception("pictures could not be swept")

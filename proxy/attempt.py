@@ -10,12 +10,13 @@ from msgspec import Struct
 from providers.contract import Failure, Image, ImageRequest, Result
 from proxy.catalogue import Catalogue
 from proxy.events import AttemptEnded, Tell
-from proxy.health import Health
+from proxy.health import REFUSING, Health
 from proxy.job import Job
 from proxy.ledger.book import Ledger
 from proxy.ledger.orders import Hold
+from proxy.lines import Lane, Line
 from proxy.policy import Offer
-from proxy.transport import Transport
+from proxy.transport import Transport, Turn
 
 LEAST_S = 0.1
 """Seconds an attempt gets at least, however late it is."""
@@ -29,33 +30,86 @@ class Attempts(Struct, frozen=True, kw_only=True):
     ledger: Ledger
     transport: Transport
     tell: Tell
+    queue_s: float
+    """Seconds a request waits for room at an offer's accounts, at most."""
 
-    async def ask(self, job: Job, offer: Offer, request: ImageRequest, hold: Hold, ends: float) -> Result | Failure:
-        """What an offer makes of a request, or why nothing; `ends` is when all attempts of the job have to be over."""
+    async def ask(
+        self, job: Job, offer: Offer, request: ImageRequest, hold: Hold, ends: float, turn: Turn
+    ) -> Result | Failure:
+        """What an offer makes of a request, or why nothing; `ends` is when all attempts of the job have to be over.
+
+        Of several accounts the next one is asked where one refuses us and nothing was sold, on the same hold.
+        `turn` says how long it may take to send something that pays, and is told when it does.
+        """
         line = self.catalogue.lines[offer.provider]
+        refused: Failure | None = None
+        without: frozenset[str] = frozenset()
+        while True:
+            began = time.monotonic()
+            try:
+                lane = await self.health.enter(offer.name, hold.hold, without, self._patience(began, ends, turn))
+            except Failure as failure:
+                if refused is None:
+                    waited = time.monotonic() - began
+                    self._ended(job, offer, failure.fault, 0.0, detail=failure.detail, waited=waited)
+                return refused or failure
+            except BaseException:  # broken off from outside: that says nothing of the offer
+                self.health.forget_trial(offer.name)
+                raise
+            waited = time.monotonic() - began
+            turn.patience -= waited
+            try:
+                answer = await self._ask(job, offer, request, hold, ends, turn, line, lane, waited)
+            finally:
+                self.health.leave(offer.name, lane)
+            if not isinstance(answer, Failure) or not lane.name or not _is_the_accounts(answer):
+                return answer
+            refused, without = answer, without | {lane.name}
+            turn.paid = False  # nothing was sold: until something is sent again, it may be broken off
+
+    def _patience(self, now: float, ends: float, turn: Turn) -> float:
+        """Seconds it may wait for room."""
+        return min(self.queue_s, ends - now, turn.patience)
+
+    async def _ask(
+        self,
+        job: Job,
+        offer: Offer,
+        request: ImageRequest,
+        hold: Hold,
+        ends: float,
+        turn: Turn,
+        line: Line,
+        lane: Lane,
+        waited: float,
+    ) -> Result | Failure:
+        """What comes of it at one account."""
         began = time.monotonic()
+        at = {"account": lane.name, "waited": waited}
         try:
             result = await self.transport.hold(
-                line.provider.run(request, offer.model, line.account),
+                line.provider.run(request, offer.model, lane.account),
                 line.provider,
-                line.account,
-                _Watch(self.ledger, hold, job),
+                lane.account,
+                _Watch(self.ledger, hold, job, line, lane),
                 deadline=max(LEAST_S, min(line.deadline, ends - began)),
                 lease=job.lease,
+                turn=turn,
             )
         except Failure as failure:
-            self.health.failed(offer.name, failure.fault, failure.detail, failure.retry_after)
-            self._ended(job, offer, failure.fault, began, detail=failure.detail, vendor_id=failure.vendor_id)
+            seconds = time.monotonic() - began
+            self.health.failed(offer.name, failure.fault, failure.detail, failure.retry_after, lane)
+            self._ended(job, offer, failure.fault, seconds, detail=failure.detail, vendor_id=failure.vendor_id, **at)
             return failure
         except BaseException:  # broken off from outside: that says nothing of the offer
-            self.health.forget_trial(offer.name)
+            self.health.forget_trial(offer.name, lane)
             raise
-        self.health.succeeded(offer.name)
-        self._ended(job, offer, "ok", began, images=len(result.pictures), vendor_id=result.vendor_id)
+        seconds = time.monotonic() - began
+        self.health.succeeded(offer.name, seconds, lane)
+        self._ended(job, offer, "ok", seconds, images=len(result.pictures), vendor_id=result.vendor_id, **at)
         return result
 
-    def _ended(self, job: Job, offer: Offer, outcome: str, began: float, **more: Any) -> None:
-        seconds = time.monotonic() - began
+    def _ended(self, job: Job, offer: Offer, outcome: str, seconds: float, **more: Any) -> None:
         self.tell(
             AttemptEnded(
                 request=job.id,
@@ -68,16 +122,23 @@ class Attempts(Struct, frozen=True, kw_only=True):
         )
 
 
+def _is_the_accounts(failure: Failure) -> bool:
+    """Whether another account may do what this one did not, and it can be asked without paying twice."""
+    return failure.fault in REFUSING and failure.usage is None and not failure.charged
+
+
 class _Watch:
     """Keeps the tickets of one hold, and shows its unfinished pictures to the caller."""
 
-    def __init__(self, ledger: Ledger, hold: Hold, job: Job) -> None:
+    def __init__(self, ledger: Ledger, hold: Hold, job: Job, line: Line, lane: Lane) -> None:
         self._ledger = ledger
         self._hold = hold
         self._job = job
+        self._line = line
+        self._lane = lane
 
     async def ticket(self, text: str) -> None:
-        await self._ledger.ticket(self._hold.hold, text)
+        await self._ledger.ticket(self._hold.hold, self._line.seal(self._lane, text))
 
     async def preview(self, image: Image, index: int) -> None:
         await self._job.preview(image, index)

@@ -6,11 +6,11 @@ from datetime import date
 from decimal import Decimal
 from functools import reduce
 
-from pricing import Billable, Unpriced, Usage, to_micros
-from proxy.events import Settled
+from pricing import Billable, Unpriced, Usage, bill, expected, to_micros
+from proxy.events import PaidUnusable, Settled
 from proxy.ledger.orders import Hold
 from proxy.policy import Offer
-from proxy.policy.engine import bill_at
+from proxy.policy.engine import bill_at, price_at
 
 MOST = Decimal(1_000_000_000)
 """USD no submission costs."""
@@ -32,7 +32,28 @@ def cost_of(offer: Offer | None, hold: Hold, billable: Billable, usage: Usage, d
     return -(-hold.micros * min(usage.images, hold.images) // hold.images)
 
 
-def settled(hold: Hold, cost: int, images: int) -> Settled:
+def expected_of(offer: Offer | None, billable: Billable, usage: Usage, day: date) -> int | None:
+    """What the price list makes of what was delivered, in micro-USD, to be held against the vendor's own figure.
+
+    None where there is nothing to compare: the vendor stated no figure that counts, delivered nothing, or has no price.
+    """
+    price = price_at(offer, day) if offer is not None else None
+    if price is None or not usage.images or _counted(usage):
+        return None
+    said, listed = bill(price, billable, usage), expected(price, billable, usage.images)
+    if isinstance(said, Unpriced) or isinstance(listed, Unpriced) or not said.metered:
+        return None
+    if not (said.usd.is_finite() and 0 <= said.usd < MOST):
+        return None
+    return to_micros(listed.against(said.usd))
+
+
+def _counted(usage: Usage) -> bool:
+    """Whether the vendor said no more than how many pictures there are, as most do."""
+    return usage == Usage(images=usage.images)
+
+
+def settled(hold: Hold, cost: int, images: int, listed: int | None = None) -> Settled:
     """What is told of a hold that did cost so much, in micro-USD."""
     return Settled(
         request=hold.job,
@@ -43,6 +64,14 @@ def settled(hold: Hold, cost: int, images: int) -> Settled:
         quoted=hold.micros,
         cost=cost,
         images=images,
+        expected=listed,
+    )
+
+
+def unusable(hold: Hold, reason: str, micros: int) -> PaidUnusable:
+    """What is told of a hold that did cost so much, in micro-USD, and brought nothing that anybody can use."""
+    return PaidUnusable(
+        request=hold.job, team=hold.team, provider=hold.provider, model=hold.model, reason=reason, micros=micros
     )
 
 

@@ -32,6 +32,10 @@ class AttemptEnded(_Event, frozen=True, kw_only=True, tag=True):
     images: int = 0
     detail: str = ""
     vendor_id: str | None = None
+    account: str = ""
+    """Which of the provider's accounts, where it has several."""
+    waited: float = 0.0
+    """Seconds it waited for room at the account before; not part of `seconds`."""
 
 
 class Settled(_Event, frozen=True, kw_only=True, tag=True):
@@ -46,6 +50,8 @@ class Settled(_Event, frozen=True, kw_only=True, tag=True):
     cost: int
     """What the vendor took."""
     images: int
+    expected: int | None = None
+    """What the price list makes of it, to be held against a cost by the vendor's own figure; None where it has none."""
 
 
 class Overrun(_Event, frozen=True, kw_only=True, tag=True):
@@ -53,6 +59,41 @@ class Overrun(_Event, frozen=True, kw_only=True, tag=True):
 
     request: str
     team: str
+    micros: int
+
+
+class PaidUnusable(_Event, frozen=True, kw_only=True, tag=True):
+    """A vendor charges for what nobody can use: a refusal, or a picture that is none. Micro-USD."""
+
+    request: str
+    team: str
+    provider: str
+    model: str
+    reason: str
+    """`blank`, `small`, or the fault: `moderated` and the like."""
+    micros: int
+
+
+class Hedged(_Event, frozen=True, kw_only=True, tag=True):
+    """A second candidate was to be asked as well, because the first took long."""
+
+    request: str
+    team: str
+    provider: str
+    model: str
+    outcome: str
+    """`won`, `lost`, `cancelled` at no charge, `failed`; `refused` by a budget, and not asked."""
+    micros: int
+    """What was held for it, or would have been; micro-USD."""
+
+
+class HedgePaid(_Event, frozen=True, kw_only=True, tag=True):
+    """The one of two candidates that was too late was paid for all the same. Micro-USD."""
+
+    request: str
+    team: str
+    provider: str
+    model: str
     micros: int
 
 
@@ -117,8 +158,28 @@ class RequestEnded(_Event, frozen=True, kw_only=True, tag=True):
     prompt: str = ""
     joined: bool = False
     """Answered with the result of an earlier request it repeats."""
+    cache: str = ""
+    """`hit`, `joined`: given the pictures of another request. `miss`: there were none. Empty where nobody looked."""
     delivered: bool = True
     """Whether the caller was still there."""
+    early: bool = False
+    """The caller was sent 200 before it had ended, to keep the connection open: `status` stands in the body at most."""
+
+
+class Reused(_Event, frozen=True, kw_only=True, tag=True):
+    """A request was given the pictures of another one of its team, and was charged nothing."""
+
+    request: str
+    team: str
+    key: str
+    how: str
+    """`hit`: they were kept. `joined`: they were being made."""
+    original: str
+    """The request they were made for."""
+    offer: str
+    images: int
+    micros: int
+    """What they did cost, in micro-USD, and would have cost again."""
 
 
 class WebhookEnded(_Event, frozen=True, kw_only=True, tag=True):
@@ -140,12 +201,113 @@ class BreakerTurned(_Event, frozen=True, kw_only=True, tag=True):
     why: str
 
 
+class AccountTurned(_Event, frozen=True, kw_only=True, tag=True):
+    """The breaker of one of a provider's accounts changed, for one of its models."""
+
+    provider: str
+    model: str
+    account: str
+    state: str
+    """`closed`, `open`, `half_open`."""
+    why: str
+
+
+class BalanceRead(_Event, frozen=True, kw_only=True, tag=True):
+    """A vendor said what one of our accounts holds."""
+
+    provider: str
+    account: str
+    micros: int
+    """Micro-USD, its credits at what they cost."""
+    hours: float | None = None
+    """Until it is empty, at the pace of the last hours; None where nobody can say."""
+
+
+class BalanceLow(_Event, frozen=True, kw_only=True, tag=True):
+    """One of our accounts will soon be empty. Told once, until it is not low any more. Micro-USD."""
+
+    provider: str
+    account: str
+    micros: int
+    hours: float | None = None
+
+
+class BalanceUnknown(_Event, frozen=True, kw_only=True, tag=True):
+    """A vendor did not say what one of our accounts holds. Told once, until it does."""
+
+    provider: str
+    account: str
+    why: str
+
+
+class OfferMeasured(_Event, frozen=True, kw_only=True, tag=True):
+    """How an offer did in the last minutes; told now and then. A figure nobody can state yet is None."""
+
+    provider: str
+    model: str
+    error_rate: float | None = None
+    p50: float | None = None
+    """Seconds; likewise below."""
+    p95: float | None = None
+    p99: float | None = None
+
+
+class AccountMeasured(_Event, frozen=True, kw_only=True, tag=True):
+    """How busy an account is; told now and then, where it has changed."""
+
+    provider: str
+    account: str
+    in_flight: int
+    """Requests it has now."""
+    waiting: int
+    """Requests that wait for room at any of its provider's accounts."""
+
+
+class PriceMeasured(_Event, frozen=True, kw_only=True, tag=True):
+    """An offer's latest submissions, what they did cost over what the price list expects: 1 is as listed."""
+
+    provider: str
+    model: str
+    ratio: float
+
+
+class PriceDrifted(_Event, frozen=True, kw_only=True, tag=True):
+    """A vendor's own figures have left an offer's listed price, or come back to it. Amounts in micro-USD."""
+
+    provider: str
+    model: str
+    state: str
+    """`drifted`, `recovered`."""
+    ratio: float
+    expected: int
+    """By the price list, for the latest submissions together."""
+    cost: int
+    samples: int
+
+
 class PicturesSwept(_Event, frozen=True, kw_only=True, tag=True):
     """The janitor went through the store."""
 
     removed: int
     kept: int
     kept_bytes: int
+
+
+class ShadowPlanned(_Event, frozen=True, kw_only=True, tag=True):
+    """A request was planned again by the policy on trial, which carries nothing out. Amounts in micro-USD."""
+
+    request: str
+    team: str
+    policy: str
+    outcome: str
+    """`same` offer first, or it `differs`; `unserved`: only the policy in force has one, `no offer`: that has none any
+    more. `skipped`: there were too many to plan. `failed`: the policy broke."""
+    offer: str = ""
+    """What the policy in force tries first."""
+    instead: str = ""
+    """What the one on trial would."""
+    quoted: int = 0
+    quoted_instead: int = 0
 
 
 class ServerChanged(_Event, frozen=True, kw_only=True, tag=True):
@@ -160,14 +322,27 @@ Event = (
     | AttemptEnded
     | Settled
     | Overrun
+    | PaidUnusable
+    | Hedged
+    | HedgePaid
     | HoldLeft
     | HoldEnded
     | BudgetRefused
     | RequestEnded
     | BreakerTurned
+    | AccountTurned
+    | OfferMeasured
+    | AccountMeasured
+    | BalanceRead
+    | BalanceLow
+    | BalanceUnknown
+    | PriceMeasured
+    | PriceDrifted
     | PicturesSwept
     | ServerChanged
+    | ShadowPlanned
     | WebhookEnded
+    | Reused
 )
 Tell = Callable[[Event], None]
 
@@ -189,6 +364,10 @@ class Bus:
         self._listeners = tuple(listeners)
         self._waiting: list[Event] = []
         self._due: asyncio.TimerHandle | None = None
+
+    def listen(self, hear: Hear) -> None:
+        """One more listener, who may have something to tell itself."""
+        self._listeners += (hear,)
 
     def tell(self, event: Event) -> None:
         """Something happened. On the event loop only."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -11,12 +11,13 @@ from providers.contract import Code, Failure, Fault, ImageRequest
 from proxy.job import FINISHER, Job
 from proxy.ledger.book import BudgetState
 from proxy.ledger.orders import Refused
+from proxy.ledger.submissions import Served, Submission
+from proxy.planned import Planned, Reason, read
 from proxy.policy import Candidate, Plan, Score
 
 NOTHING = Decimal(0)
-
-
-NOTHING = Decimal(0)
+OUTCOMES: Mapping[str, str] = {"settle": "paid", "release": "released"}
+"""In the ledger's words, and in ours; the state of a hold that has not ended is told as it is."""
 
 
 def explain(
@@ -67,6 +68,64 @@ def _explained(plan: Plan, model: str, operation: str, images: int) -> dict[str,
             for place, choice in enumerate(plan.choices, 1)
         ],
         "left_out": [{**_offer(out.candidate), "rule": out.rule, "reason": out.drop.reason} for out in plan.out],
+    }
+
+
+def explain_served(served: Served) -> dict[str, Any]:
+    """Why a request went where it did, and what everything that was tried for it came to. Amounts are USD, as text."""
+    return {
+        "policy": served.policy,
+        "plan": None if served.plan is None else _kept(read(served.plan)),
+        "attempts": [_submission(each) for each in served.submissions],
+        "charged_usd": usd(from_micros(served.charged)),
+    }
+
+
+def _kept(plan: Planned) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "choices": [
+            {
+                "place": place,
+                "offer": choice.offer,
+                "quote_usd": usd(from_micros(choice.micros)),
+                "worth_usd": usd(choice.worth),
+                "reasons": [_kept_reason(reason) for reason in choice.reasons],
+            }
+            for place, choice in enumerate(plan.choices, 1)
+        ],
+        "left_out": [
+            {
+                "offer": out.offer,
+                "quote_usd": None if out.micros is None else usd(from_micros(out.micros)),
+                "rule": out.rule,
+                "reason": out.reason,
+            }
+            for out in plan.out
+        ],
+    }
+    if plan.writing:
+        told["enhancer_usd"] = usd(from_micros(plan.writing))
+    if plan.finish is not None:
+        told["finish"] = _kept(plan.finish)
+    return told
+
+
+def _kept_reason(reason: Reason) -> dict[str, str]:
+    return {"rule": reason.rule, "usd": usd(reason.usd), "reason": reason.reason}
+
+
+def _submission(each: Submission) -> dict[str, Any]:
+    """One call to a vendor, or one that was held for and not made."""
+    return {
+        "offer": f"{each.provider}/{each.model}",
+        "outcome": OUTCOMES.get(each.outcome, each.outcome),
+        "why": each.detail if each.outcome == "release" else None,
+        "quote_usd": usd(from_micros(each.quoted)),
+        "cost_usd": usd(from_micros(each.charged + each.beyond)),
+        "charged_usd": usd(from_micros(each.charged)),
+        "images": each.delivered,
+        "seconds": None if each.ended is None else (each.ended - each.began) / 1000,
+        "vendor_id": each.vendor_id,
     }
 
 

@@ -7,9 +7,11 @@ returns the next value; nothing is sent before its hold is durable, nothing is a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from pricing import from_micros
 from providers.contract import Image, ImageRequest, Note, Upscale
@@ -17,10 +19,14 @@ from proxy.catalogue import SANDBOX, Catalogue, Listing
 from proxy.health import Health
 from proxy.job import FINISHER, Answer, Job
 from proxy.ledger.orders import Held, Refused, Repeated
-from proxy.policy import Plan, Rule, Wish, World
+from proxy.planned import keep
+from proxy.policies import Decision, Policies, within
+from proxy.policy import Plan, Wish, World
 from proxy.policy import plan as make_plan
 from proxy.purchase import Purchasing
 from proxy.repeats import Repeats
+from proxy.shadow import Shadow
+from proxy.twins import Twins, may_share
 
 UNKNOWN_SIDE = 1024
 """Pixels that a picture of no stated size is priced at where it is to be made larger."""
@@ -32,16 +38,20 @@ class Gateway:
     def __init__(
         self,
         catalogue: Catalogue,
-        rules: Sequence[tuple[str, Rule]],
+        policies: Policies,
         health: Health,
         purchasing: Purchasing,
         repeats: Repeats,
+        twins: Twins,
+        shadow: Shadow,
     ) -> None:
         self._catalogue = catalogue
-        self._rules = rules
+        self._policies = policies
         self._health = health
         self._purchasing = purchasing
         self._repeats = repeats
+        self._twins = twins
+        self._shadow = shadow
 
     async def serve(self, job: Job) -> tuple[Answer, bool]:
         """Pictures for a job, and whether they were made for an earlier one it repeats. Raises `Failure`."""
@@ -50,24 +60,38 @@ class Gateway:
             if earlier is not None:
                 return earlier, True
         with self._repeats.running(job) as run:
-            made = await self._walk(job)  # `Repeated`: known from before a restart, or to another process
+            made = await self._made(job)  # `Repeated`: known from before a restart, or to another process
             answer = await self._repeats.recall(job, made) if isinstance(made, Repeated) else made
             run.done(answer)
             return answer, made is not answer
 
-    def plan(self, job: Job) -> Plan:
-        """Which offers would serve a job, in order, and why each other would not. Costs nothing. Raises `Failure`."""
+    async def _made(self, job: Job) -> Answer | Repeated:
+        if not may_share(job):
+            return await self._walk(job)
+        listing, _ = self._listing(job, job.request)
+        model = listing.name if listing.retired else listing.served_by  # in a retired name's place, sizes may be others
+        return await self._twins.serve(job, model, _notes(job, listing), self._walk)
+
+    def plan(self, job: Job, under: str | None = None) -> Plan:
+        """Which offers would serve a job, in order, and why each other would not. Costs nothing. Raises `Failure`.
+
+        `under`: a policy to decide instead of the one that does.
+        """
         ending = self.finish(job)
         rest = job.max_cost
         if rest is not None:
             last = ending.choices[0].quote.usd * job.request.n if ending is not None and ending.choices else Decimal(0)
             rest = max(Decimal(0), rest - last - self.writing(job))
-        return self._planned(job, job.request, rest)
+        return self._planned(job, job.request, rest, under)
 
     def writing(self, job: Job) -> Decimal:
         """The most that writing the prompt out can cost, in USD."""
         enhancer = self._purchasing.enhancer
         return from_micros(enhancer.quote(job.request.prompt)) if job.request.enhance else Decimal(0)
+
+    def rooms(self) -> Mapping[str, int]:
+        """By offer, how many calls it takes at once, where that is known."""
+        return {offer: known.room for offer, known in self._health.standings().items() if known.room}
 
     def finish(self, job: Job) -> Plan | None:
         """Which offers would make one of its pictures larger afterwards, if that is asked for. Raises `Failure`."""
@@ -78,29 +102,49 @@ class Gateway:
         larger = Upscale(model=FINISHER, kind=job.finish, picture=coming, prompt=request.prompt, format=request.format)
         return self._planned(job, larger, job.max_cost)
 
-    def _planned(self, job: Job, request: ImageRequest, ceiling: Decimal | None) -> Plan:
-        listing = self._catalogue.serving(request.model, request.operation, job.providers)
+    def _planned(self, job: Job, request: ImageRequest, ceiling: Decimal | None, under: str | None = None) -> Plan:
+        listing, decision = self._listing(job, request)
+        if under is not None:
+            decision = replace(decision, policy=under, rules=self._policies.rules(under))
+        test = job.key.test
         wish = Wish(
             request=request,
             any_area=listing.retired,
             strict=job.strict,
             ceiling=ceiling,
-            providers=frozenset({SANDBOX}) if job.key.test else None,
-            named=None if job.key.test else job.providers,
+            providers=frozenset({SANDBOX}) if test else None,
+            named=None if test else job.providers,
+            id=job.id,
+            max_seconds=job.max_seconds,
+            regions=within(job.regions, decision.regions),
+            pin=decision.pin,
+            bans=decision.bans,
+            policy=decision.policy,
         )
         world = World(now=datetime.now(UTC), health=self._health.standings())
-        offers = self._catalogue.offers(listing, test=job.key.test)
-        return make_plan(self._rules, wish, offers, world)
+        offers = self._catalogue.offers(listing, test=test)
+        return make_plan(decision.rules, wish, offers, world)
+
+    def _listing(self, job: Job, request: ImageRequest) -> tuple[Listing, Decision]:
+        """What the model asked for stands for, and who decides about it. Raises REJECTED."""
+        pin = self._policies.pin(job.key, request.model)
+        today = datetime.now(UTC).date()
+        listing = self._catalogue.serving(request.model, request.operation, job.providers, pin=pin, day=today)
+        return listing, self._policies.decide(job.key, request.model, asked=job.policy, of_class=listing.policy)
 
     async def _walk(self, job: Job) -> Answer | Repeated:
-        listing = self._catalogue.serving(job.request.model, job.request.operation, job.providers)
+        listing, _ = self._listing(job, job.request)
         made, ending = self.plan(job), self.finish(job)
         for plan in (made, ending):
             if plan is not None and not plan.choices:
                 raise plan.failure()
-        purchase = self._purchasing.begin(job, _notes(job, listing), ending.choices[0] if ending else None)
+        last = ending.choices[0] if ending else None
+        grounds = keep(made, ending, self.writing(job))
+        purchase = self._purchasing.begin(job, _notes(job, listing), last, grounds)
         refused: Refused | None = None
-        for choice in made.choices:
+        for place, choice in enumerate(made.choices, 1):
+            if not purchase.wants(choice):
+                continue  # it was asked beside another, or is too dear after what others took
             if not self._health.admit(choice.offer.name):
                 continue  # another request has the one trial of its open breaker
             held = None
@@ -115,17 +159,18 @@ class Gateway:
                 refused = held  # a cheaper one may still fit
                 continue
             try:
-                await purchase.attempt(choice, held)
+                await purchase.attempt(choice, held, made.choices[place:])
             except Exception:  # a mistake of ours must not leave holds that nobody looks at
                 await purchase.abandon()
                 raise
             if purchase.over:
                 break
-        return await purchase.finish(refused)
+        answer = await purchase.finish(refused)
+        self._shadow.watch(job, self.plan)
+        return answer
 
 
 def _notes(job: Job, listing: Listing) -> tuple[Note, ...]:
-    if not listing.alias:
+    if listing.said is None:
         return job.notes
-    said = "is retired" if listing.retired else "is another name"
-    return (*job.notes, Note("model", f"{listing.name} {said}: {listing.served_by} serves it", lossy=False))
+    return (*job.notes, Note("model", listing.said, lossy=False))

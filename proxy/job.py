@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -27,6 +28,10 @@ FINISHER = "upscale"
 """The model, by role, that makes pictures larger after they were drawn."""
 
 
+Cache = Literal["off", "only-if-cached", "allow"]
+"""Buy anew; do not buy; and take a picture made for another request even though no seed says that they are the same."""
+
+
 class Job(Struct, frozen=True, kw_only=True):
     """One request, as it goes from step to step."""
 
@@ -44,6 +49,16 @@ class Job(Struct, frozen=True, kw_only=True):
     """How often the client has tried before, by its own count."""
     strict: bool = False
     max_cost: Decimal | None = None
+    max_seconds: float | None = None
+    """The longest the caller is willing to wait for an offer, as far as is known beforehand."""
+    regions: frozenset[str] | None = None
+    """Where what is sent may be kept; None for anywhere."""
+    policy: str | None = None
+    """The policy the caller named."""
+    cache: Cache | None = None
+    """Whether a picture made for another request will do, where the caller says so."""
+    twin: bytes | None = None
+    """Fingerprint of all that makes its picture what it is; None where no other request is to be served with it."""
     keep: bool = False
     """Its pictures are to be stored before it is answered: a link is wanted, or a repeat is announced."""
     finish: UpscaleKind | None = None
@@ -83,6 +98,17 @@ class Answer(Struct, frozen=True, kw_only=True):
     """Micro-USD; likewise below."""
     charged: int = 0
     attempts: int = 1
+    asked: int | None = None
+    """How many of the notes, from the first, are about how it was asked for and not about how it was made.
+
+    None where nobody finished the pictures as they were asked for.
+    """
+    repeats: str | None = None
+    """The request these pictures were made for, where that is another one."""
+    how: Literal["hit", "joined", "miss"] | None = None
+    """Where they come from: the store, a request that was under way, or a vendor; None where nobody looked."""
+    saved: int = 0
+    """What they did cost the request they were made for."""
 
     @property
     def weight(self) -> int:
@@ -113,9 +139,15 @@ class Kept(Struct, frozen=True, kw_only=True):
     quoted: int = 0
     charged: int = 0
     attempts: int = 1
+    asked: int | None = None
+    repeats: str | None = None
+    saved: int = 0
 
 
-_SHARED = ("created", "model", "offer", "usage", "quality", "background", "notes", "quoted", "charged", "attempts")
+_SHARED = (
+    *("created", "model", "offer", "usage", "quality", "background", "notes", "quoted", "charged", "attempts"),
+    *("asked", "repeats", "saved"),
+)
 
 
 def pack(answer: Answer) -> str:

@@ -13,15 +13,25 @@ import structlog
 from msgspec.structs import replace
 
 from proxy.events import (
+    AccountTurned,
     AttemptEnded,
+    BalanceLow,
+    BalanceRead,
+    BalanceUnknown,
     BreakerTurned,
     BudgetRefused,
     Event,
+    Hedged,
+    HedgePaid,
     HoldEnded,
     HoldLeft,
     Overrun,
+    PaidUnusable,
+    PriceDrifted,
     RequestEnded,
+    Reused,
     ServerChanged,
+    ShadowPlanned,
     WebhookEnded,
 )
 
@@ -30,11 +40,21 @@ LOUDNESS: Mapping[type, str] = {
     AttemptEnded: "debug",
     BudgetRefused: "info",
     BreakerTurned: "warning",
+    AccountTurned: "warning",
+    BalanceRead: "debug",
+    BalanceLow: "warning",
+    BalanceUnknown: "warning",
+    PaidUnusable: "warning",
+    Hedged: "info",
+    HedgePaid: "info",
     HoldLeft: "warning",
     HoldEnded: "warning",
     Overrun: "error",
+    PriceDrifted: "warning",
     ServerChanged: "info",
+    ShadowPlanned: "debug",
     WebhookEnded: "info",
+    Reused: "info",
 }
 """What becomes a line, and how loud."""
 

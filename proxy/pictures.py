@@ -87,6 +87,13 @@ class Studio:
         """Width, height and pixels of a picture, three bytes each, row by row. Raises DamagedError."""
         return await self._run(lambda: rgb_rows(image.body, self._pixels))
 
+    async def look(self, image: Image, seen: Callable[[bytes, str], T]) -> T:
+        """What is seen in a picture's bytes of a format. Raises MALFORMED where it cannot be decoded."""
+        try:
+            return await self._run(lambda: seen(image.body, image.format))
+        except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
+            raise Failure(Fault.MALFORMED, "the vendor's picture is damaged and cannot be decoded") from error
+
     async def turn_mask(self, request: ImageRequest, wanted: Polarity) -> ImageRequest:
         """The request with its mask in the polarity a model wants; the very request where there is nothing to turn."""
         if not isinstance(request, Edit) or request.mask is None or request.mask.changes is wanted:

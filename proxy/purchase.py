@@ -8,31 +8,38 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pricing import Billable, Quote, Usage, to_micros
-from providers.contract import Edit, Failure, Fault, ImageRequest, Note, Picture, Result, Upscale
-from providers.contract.request import split
+from pricing import to_micros
+from providers.contract import Failure, Fault, Note, Picture, Result, Upscale
 from proxy.attempt import Attempts
-from proxy.costs import cost_of, settled, total
-from proxy.enhance import NAME, Enhancer
-from proxy.events import BudgetRefused, HoldLeft, Overrun, Tell
+from proxy.costs import settled, total
+from proxy.enhance import Enhancer
+from proxy.events import Tell
 from proxy.explain import over_budget
 from proxy.finishing import as_asked
-from proxy.job import Answer, Job, pack
+from proxy.hedge import Ended, Hedging, Race, hedged
+from proxy.job import Answer, Job
 from proxy.ledger.book import Ledger
-from proxy.ledger.orders import Close, Held, Hold, HoldOrder, JobRecord, Outcome, Refused, Repeated, Reserve
+from proxy.ledger.orders import Held, Hold, Outcome, Refused, Repeated
+from proxy.parts import Part, Submission, at_once, divided, order, order_larger, order_writing, said, whole
 from proxy.pictures import Studio
-from proxy.policy import Choice, Offer
-from proxy.policy.engine import quote_at
+from proxy.planned import UNKNOWN, Grounds
+from proxy.policy import Choice
+from proxy.purse import Purse
+from proxy.quality import Inspector
+from proxy.settling import Settling
 from proxy.store import DiskStore, Stored
+from proxy.transport import Turn
 
 FINAL = frozenset({Fault.REJECTED, Fault.MODERATED, Fault.AMBIGUOUS})
 """Faults after which nothing else is tried: another would say the same, or the picture may be paid for already."""
+SHARE = 0.5
+"""Of the time that is left, what an offer may take until it has sent what it is paid for, while another one stands."""
 
 
 class Purchasing(Struct, frozen=True, kw_only=True):
@@ -46,117 +53,118 @@ class Purchasing(Struct, frozen=True, kw_only=True):
     tell: Tell
     request_s: float
     """Seconds a job may take over all its attempts."""
+    inspector: Inspector
+    hedging: Hedging | None = None
 
-    def begin(self, job: Job, notes: tuple[Note, ...], last: Choice | None = None) -> Purchase:
-        """A purchase for a job; `last` makes every picture larger, and is held together with it."""
-        return Purchase(self, job, notes, last)
+    def begin(
+        self, job: Job, notes: tuple[Note, ...], last: Choice | None = None, grounds: Grounds = UNKNOWN
+    ) -> Purchase:
+        """A purchase for a job; `last` makes every picture larger, and is held together with it.
 
-
-class _Part(Struct, frozen=True):
-    """One call to be made, what its price depends on, and the most it may cost."""
-
-    request: ImageRequest
-    billable: Billable
-    micros: int
+        `grounds` are kept with the job: what was chosen from, and why.
+        """
+        return Purchase(self, job, notes, last, grounds)
 
 
 class Purchase:
     """What one job has bought so far."""
 
-    def __init__(self, needs: Purchasing, job: Job, notes: tuple[Note, ...], last: Choice | None) -> None:
+    def __init__(
+        self, needs: Purchasing, job: Job, notes: tuple[Note, ...], last: Choice | None, grounds: Grounds
+    ) -> None:
         self._needs = needs
         self._job = job
         self._last = last
+        self._policy = grounds.policy
+        self._purse = Purse(needs.ledger, needs.tell, job, grounds)
         self._waiting: list[Hold] = []
         """What is held to make the pictures of an attempt larger."""
         self._day = datetime.fromtimestamp(job.created / 1000, UTC).date()
+        self._settling = Settling(needs.tell, self._day)
         self._ends = time.monotonic() + needs.request_s
         self._missing = job.request.n
-        self._parts: list[_Part] = []
+        self._parts: list[Part] = []
         self._pictures: list[Picture] = []
+        self._spoiled: list[tuple[Picture, str]] = []
+        """Paid for and of no use, and why: given only where nothing better is to be had."""
+        self._reroutes = needs.inspector.reroutes
         self._results: list[Result] = []
         self._notes = list(notes)
+        self._asked = len(dict.fromkeys(notes))
         self._prompt = job.request.prompt
         self._unwritten = job.request.enhance
         """The prompt is still to be written out, by an enhancer that has its price."""
-        self._open: list[str] = []
-        """Holds of the attempt that is under way."""
-        self._outcomes: list[Outcome] = []
+        self._tried: set[str] = set()
+        """Offers that were asked."""
+        self._extra = needs.hedging.extra if needs.hedging is not None else 0
+        """Micro-USD that second candidates may still add."""
         self._failure: Failure | None = None
-        self._recorded = 0
-        self._quoted = 0
-        self._cost = 0
-        self._charged = 0
         self._attempts = 0
-        self._ambiguous = False
         self._choice: Choice | None = None
 
     @property
     def over(self) -> bool:
         """Whether there is nothing left to buy, no sense in going on, or no time."""
-        if not self._missing or time.monotonic() >= self._ends:
+        if not self._missing or self._reroutes < 0 or time.monotonic() >= self._ends:
             return True
         return self._failure is not None and self._failure.fault in FINAL
 
+    def wants(self, choice: Choice) -> bool:
+        """Whether an offer is to be tried: not twice, nor above the caller's ceiling after what others took."""
+        return choice.offer.name not in self._tried and self._purse.affords(to_micros(choice.quote.usd))
+
     async def reserve(self, choice: Choice) -> Held | Refused | Repeated:
         """Set aside what an offer may take for what is still missing; first, end what an earlier one left."""
-        if self._outcomes:
-            await self._close()
-        self._parts = self._said(choice, self._whole(choice) or await self._divided(choice))
-        orders = tuple([self._order(choice.offer, part) for part in self._parts])
+        await self._purse.close()
+        parts = whole(choice, self._missing) or await self._divided(choice, self._missing)
+        self._parts = self._worded(choice, parts)
+        orders = tuple([order(choice.offer, part) for part in self._parts])
         if self._last is not None:
-            orders += (self._last_order(self._last),) * self._missing
+            orders += (order_larger(self._last),) * self._missing
         if self._unwritten:
-            orders += (self._enhancing(),)
-        order = Reserve(job=self._record(orders), orders=orders, first=not self._recorded, sequence=self._recorded)
-        held = await self._needs.ledger.reserve(order)
-        if isinstance(held, Held):
-            if not self._recorded:
-                self._job.held(sum([hold.micros for hold in held.holds]), (*self._notes, *choice.fit.notes))
-            self._recorded += len(held.holds)
-            self._quoted += sum([hold.micros for hold in held.holds])
+            orders += (order_writing(self._needs.enhancer, self._job.request),)
+        first = not self._purse.holds
+        held = await self._purse.hold(orders, alone=len(self._parts) == 1 and self._missing == self._job.request.n)
+        if isinstance(held, Held) and first:
+            self._job.held(self._purse.quoted, (*self._notes, *choice.fit.notes))
         elif isinstance(held, Refused):
-            job = self._job
-            self._needs.tell(
-                BudgetRefused(
-                    request=job.id,
-                    team=job.key.team,
-                    key=job.key.key,
-                    scope=held.scope,
-                    what=held.what,
-                    window=held.window,
-                )
-            )
+            self._purse.tell_refused(held)
         return held
 
-    async def attempt(self, choice: Choice, held: Held) -> None:
-        """Ask an offer, once for every hold."""
-        self._choice = choice
+    async def attempt(self, choice: Choice, held: Held, rest: Sequence[Choice] = ()) -> None:
+        """Ask an offer, once for every hold; `rest` are the candidates after it."""
         count = len(self._parts)
         self._waiting = list(held.holds[count:])
-        self._open = [hold.hold for hold in held.holds]
         if self._unwritten:
             await self._write_out(self._waiting.pop())
-            self._parts = self._said(choice, self._parts)
-        pairs = list(zip(self._parts, held.holds[:count], strict=True))
-        if len(pairs) == 1:
-            said = [await self._ask(choice.offer, *pairs[0])]
+            self._parts = self._worded(choice, self._parts)
+        self._tried.add(choice.offer.name)
+        rest = [each for each in rest if each.offer.name not in self._tried]
+        pairs = zip(self._parts, held.holds[:count], strict=True)
+        sent = [Submission(choice.offer, part, hold) for part, hold in pairs]
+        if len(sent) == 1:
+            ended = await self._ask(choice, sent[0], rest)
         else:
-            said = await asyncio.gather(*[self._ask(choice.offer, part, hold) for part, hold in pairs])
-        if any(isinstance(answer, Result) for answer in said):
-            self._notes.extend(choice.fit.notes)
-        for (part, hold), answer in zip(pairs, said, strict=True):
-            if isinstance(answer, Failure):
-                self._failed(choice.offer, part, hold, answer)
+            asked = await asyncio.gather(*[self._ask(choice, each, rest) for each in sent])
+            ended = [each for answers in asked for each in answers]
+        useless = len(self._spoiled)
+        for each in ended:
+            if isinstance(each.answer, Failure):
+                self._failed(each.sent, each.answer)
             else:
-                await self._bought(choice.offer, part, hold, answer)
+                await self._bought(each.choice, each.sent, each.answer)
+        self._reroutes -= len(self._spoiled) > useless
         while self._waiting:
-            self._outcomes.append(Outcome(hold=self._waiting.pop().hold, kind="release", detail="not needed"))
+            self._purse.end(Outcome(hold=self._waiting.pop().hold, kind="release", detail="not needed"))
 
     async def finish(self, refused: Refused | None) -> Answer:
         """End the job: with its pictures, or by raising why there are none."""
+        for picture, flaw in self._spoiled[: self._missing]:
+            self._pictures.append(picture)
+            self._missing -= 1
+            self._notes.append(Note("picture", f"one came out {flaw}, and nothing better was to be had"))
         if not self._pictures:
-            await self._close(failed=not self._ambiguous)
+            await self._purse.close(failed=not self._purse.ambiguous)
             if self._failure is not None:
                 if self._failure.charged and self._failure.fault not in FINAL:  # trying again would be paying again
                     raise Failure(Fault.AMBIGUOUS, self._failure.detail) from self._failure
@@ -166,41 +174,85 @@ class Purchase:
             why = self._failure.detail if self._failure else "the budget holds no more"
             self._notes.append(Note("n", f"{len(self._pictures)} of {self._job.request.n} pictures were made: {why}"))
         answer = self._answer(await self._store() if self._job.keep else ())
-        await self._close(answer)
-        return replace(answer, charged=self._charged)
+        await self._purse.close(answer)
+        return replace(answer, charged=self._purse.charged)
 
     async def abandon(self) -> None:
         """Something broke: end what is known, and leave to recovery what is not."""
-        ended = {outcome.hold for outcome in self._outcomes}
-        waiting = {hold.hold for hold in self._waiting}
-        self._outcomes += [Outcome(hold=hold, kind="release", detail="never sent") for hold in waiting]
-        self._outcomes += [Outcome(hold=hold, kind="ambiguous") for hold in self._open if hold not in ended | waiting]
-        await self._close()
+        await self._purse.abandon(self._waiting)
 
     # Asking.
 
-    async def _ask(self, offer: Offer, part: _Part, hold: Hold) -> Result | Failure:
+    async def _ask(self, choice: Choice, sent: Submission, rest: Sequence[Choice]) -> list[Ended]:
+        """What comes of one call: of two, where a second candidate is asked for the same."""
         self._attempts += 1
-        return await self._needs.attempts.ask(self._job, offer, part.request, hold, self._ends)
+        left = self._ends - time.monotonic()
+        turn = Turn(patience=left * SHARE if rest else left)
+        hedging = self._needs.hedging
+        if hedging is None or not rest or not hedging.serves(self._policy, choice):
+            ask = self._needs.attempts.ask
+            return [
+                Ended(choice, sent, await ask(self._job, sent.offer, sent.part.request, sent.hold, self._ends, turn))
+            ]
+        race = Race(hedging, self._job, self._settling, self._ends)
+        ended = await race.run(choice, sent, turn, lambda: self._second(sent.part, rest))
+        for released in race.released:
+            self._purse.end(released)
+        self._notes += race.tell()
+        return ended
 
-    async def _bought(self, offer: Offer, part: _Part, hold: Hold, result: Result) -> None:
-        cost = cost_of(offer, hold, part.billable, result.usage, self._day)
-        usage = msgspec.json.encode(result.usage).decode()
-        count = len(result.pictures)
-        self._cost += cost
-        said = result.vendor_id
-        outcome = Outcome(hold=hold.hold, kind="settle", micros=cost, images=count, detail=usage, vendor_id=said)
-        self._outcomes.append(outcome)
+    async def _second(self, part: Part, rest: Sequence[Choice]) -> tuple[Choice, Submission] | None:
+        """Another candidate for a call, its money held: the first that is free to be asked and not too dear."""
+        health = self._needs.attempts.health
+        for choice in rest:
+            if at_once(choice) < part.request.n:
+                continue
+            (other,) = self._worded(choice, await self._divided(choice, part.request.n))
+            other = replace(other, request=replace(other.request, seed=part.request.seed))
+            name, micros = choice.offer.name, other.micros
+            if micros > self._extra or not self._purse.affords(micros) or not health.admit(name):
+                continue
+            self._extra -= micros
+            held = await self._purse.hold((order(choice.offer, other),))
+            if isinstance(held, Held):
+                self._tried.add(name)
+                self._attempts += 1
+                return choice, Submission(choice.offer, other, held.holds[0])
+            self._extra += micros
+            health.forget_trial(name)
+            self._needs.tell(hedged(self._job, choice.offer, micros, "refused"))
+        return None
+
+    async def _bought(self, choice: Choice, sent: Submission, result: Result) -> None:
+        """Settle what was delivered, and bring it to what was asked for; what is of no use is put aside."""
+        seen = [(picture, await self._flaw(sent, picture)) for picture in result.pictures]
+        good = [picture for picture, flaw in seen if flaw is None]
+        bad = [(picture, flaw) for picture, flaw in seen if flaw is not None]
+        if bad:
+            self._purse.end(self._settling.spoiled(sent, result, len(good), bad[0][1]))
+            self._spoiled += bad
+        else:
+            self._purse.end(self._settling.used(sent, result.usage, images=len(good), vendor_id=result.vendor_id))
+        if good or self._choice is None:
+            self._choice = choice
+            self._notes.extend(choice.fit.notes)
         self._results.append(result)
-        self._missing = max(0, self._missing - count)
+        self._missing = max(0, self._missing - len(good))
         self._notes.extend(result.notes)
-        for drawn in result.pictures:
+        for drawn in good:
             picture = drawn if self._last is None else await self._enlarged(self._last, drawn)
             exact = self._job.request.exact and picture is drawn
             image, notes = await as_asked(self._needs.studio, picture.image, self._job.request, exact=exact)
             self._notes.extend(notes)
             self._pictures.append(picture if image is picture.image else replace(picture, image=image))
-        self._needs.tell(settled(hold, cost, count))
+
+    async def _flaw(self, sent: Submission, picture: Picture) -> str | None:
+        inspector = self._needs.inspector
+        return await inspector.flaw(picture.image, sent.part.request) if inspector.reroutes else None
+
+    def _worded(self, choice: Choice, parts: list[Part]) -> list[Part]:
+        """The calls with the prompt as it is by now."""
+        return parts if self._prompt == self._job.request.prompt else said(choice, parts, self._prompt)
 
     async def _write_out(self, hold: Hold) -> None:
         """Have the prompt written out; it stays as it is, with a note, where that fails."""
@@ -210,18 +262,11 @@ class Purchase:
             written = await self._needs.enhancer.write(self._job.request, self._job.lease)
         except Failure as failure:
             self._notes.append(Note("prompt", f"is as it was sent: {failure.detail}", lossy=False))
-            self._left(hold, failure)
+            self._purse.end(self._settling.left(hold, failure))
             return
         self._prompt = written.prompt
-        self._cost += written.micros
-        self._outcomes.append(Outcome(hold=hold.hold, kind="settle", micros=written.micros, detail="prompt"))
+        self._purse.end(Outcome(hold=hold.hold, kind="settle", micros=written.micros, detail="prompt"))
         self._needs.tell(settled(hold, written.micros, 0))
-
-    def _said(self, choice: Choice, parts: list[_Part]) -> list[_Part]:
-        """The calls with the prompt as it is by now, where the model takes one so long."""
-        if self._prompt == self._job.request.prompt or len(self._prompt) > choice.offer.model.prompt_limit:
-            return parts
-        return [_Part(replace(part.request, prompt=self._prompt), part.billable, part.micros) for part in parts]
 
     async def _enlarged(self, last: Choice, picture: Picture) -> Picture:
         """The picture made larger; the picture as it is, with a note, where that fails."""
@@ -231,138 +276,26 @@ class Purchase:
         await self._needs.ledger.begin(hold.hold)
         request = last.fit.request
         assert isinstance(request, Upscale)
-        part = _Part(replace(request, picture=picture.image), last.billable, hold.micros)
-        answer = await self._ask(last.offer, part, hold)
-        if isinstance(answer, Failure):
-            self._notes.append(Note("upscale", f"failed, the picture is as it was drawn: {answer.detail}"))
-            self._come_to_nothing(last.offer, part, hold, answer)
+        part = Part(replace(request, picture=picture.image), last.billable, hold.micros)
+        sent = Submission(last.offer, part, hold)
+        (ended,) = await self._ask(last, sent, ())
+        if isinstance(ended.answer, Failure):
+            self._notes.append(Note("upscale", f"failed, the picture is as it was drawn: {ended.answer.detail}"))
+            self._purse.end(self._settling.refused(sent, ended.answer))
             return picture
-        self._used(last.offer, part, hold, answer.usage, answer.vendor_id)
-        larger = answer.pictures[0]
+        self._purse.end(self._settling.used(sent, ended.answer.usage, vendor_id=ended.answer.vendor_id))
+        larger = ended.answer.pictures[0]
         return replace(larger, seed=picture.seed, revised_prompt=picture.revised_prompt)
 
-    def _failed(self, offer: Offer, part: _Part, hold: Hold, failure: Failure) -> None:
+    def _failed(self, sent: Submission, failure: Failure) -> None:
         if self._failure is None or self._failure.fault not in FINAL:
             self._failure = failure
-        self._come_to_nothing(offer, part, hold, failure)
+        self._purse.end(self._settling.refused(sent, failure))
 
-    def _come_to_nothing(self, offer: Offer, part: _Part, hold: Hold, failure: Failure) -> None:
-        """End the hold of a submission without a picture; what the vendor charges for it all the same is paid."""
-        if failure.usage is None:
-            self._left(hold, failure)
-        else:
-            self._used(offer, part, hold, failure.usage, failure.vendor_id)
-
-    def _used(self, offer: Offer, part: _Part, hold: Hold, usage: Usage, said: str | None) -> None:
-        """Settle what was used without a picture to count."""
-        cost = cost_of(offer, hold, part.billable, usage, self._day)
-        self._cost += cost
-        detail = msgspec.json.encode(usage).decode()
-        outcome = Outcome(hold=hold.hold, kind="settle", micros=cost, images=0, detail=detail, vendor_id=said)
-        self._outcomes.append(outcome)
-        self._needs.tell(settled(hold, cost, 0))
-
-    def _left(self, hold: Hold, failure: Failure) -> None:
-        """Release a hold; keep it, where the vendor may have charged for it."""
-        if failure.fault is not Fault.AMBIGUOUS and not failure.charged:
-            released = Outcome(hold=hold.hold, kind="release", detail=failure.fault, vendor_id=failure.vendor_id)
-            self._outcomes.append(released)
-            return
-        self._ambiguous = True
-        self._outcomes.append(Outcome(hold=hold.hold, kind="ambiguous"))
-        self._needs.tell(
-            HoldLeft(
-                request=self._job.id,
-                hold=hold.hold,
-                team=hold.team,
-                provider=hold.provider,
-                model=hold.model,
-                micros=hold.micros,
-                why=failure.detail,
-            )
-        )
-
-    # Writing down.
-
-    def _whole(self, choice: Choice) -> list[_Part]:
-        """The request as one call, where nothing of it is bought yet and the model takes it as it stands."""
-        request = choice.fit.request
-        if self._missing != request.n or request.n > at_once(choice) or isinstance(request, Edit):
-            return []
-        return [_Part(request, choice.billable, to_micros(choice.quote.usd))]
-
-    async def _divided(self, choice: Choice) -> list[_Part]:
-        """What is still missing, as calls this model can take, a mask turned the way it wants."""
+    async def _divided(self, choice: Choice, n: int) -> list[Part]:
+        """So many pictures as calls this model can take, a mask turned the way it wants."""
         request = await self._needs.studio.turn_mask(choice.fit.request, choice.offer.model.mask)
-        parts = split(replace(request, n=self._missing), at_once(choice))
-        return [self._priced(choice.offer, part) for part in parts]
-
-    def _priced(self, offer: Offer, request: ImageRequest) -> _Part:
-        billable = request.billable()
-        quote = quote_at(offer, billable, self._day)
-        assert isinstance(quote, Quote), "the policy lets no unpriced offer through"
-        return _Part(request, billable, to_micros(quote.usd))
-
-    def _order(self, offer: Offer, part: _Part) -> HoldOrder:
-        return HoldOrder(
-            provider=offer.provider,
-            model=offer.model.name,
-            micros=part.micros,
-            images=part.request.n,
-            facts=msgspec.json.encode(part.billable).decode(),
-        )
-
-    def _enhancing(self) -> HoldOrder:
-        return HoldOrder(
-            provider=NAME,
-            model=self._needs.enhancer.model,
-            micros=self._needs.enhancer.quote(self._job.request.prompt),
-            images=0,
-            facts=msgspec.json.encode(self._job.request.billable()).decode(),
-            waits=True,
-        )
-
-    def _last_order(self, last: Choice) -> HoldOrder:
-        return HoldOrder(
-            provider=last.offer.provider,
-            model=last.offer.model.name,
-            micros=to_micros(last.quote.usd),
-            images=0,
-            facts=msgspec.json.encode(last.billable).decode(),
-            waits=True,
-        )
-
-    def _record(self, orders: tuple[HoldOrder, ...]) -> JobRecord:
-        job = self._job
-        whole = len(self._parts) == 1 and self._missing == job.request.n
-        return JobRecord(
-            job=job.id,
-            team=job.key.team,
-            key=job.key.key,
-            dialect=job.dialect,
-            model=job.request.model,
-            facts=orders[0].facts if whole else msgspec.json.encode(job.request.billable()).decode(),
-            print=job.print,
-            idempotency=job.idempotency,
-            recall=job.recall,
-        )
-
-    async def _close(self, answer: Answer | None = None, *, failed: bool = False) -> None:
-        """Post the outcomes so far, and the job's end where it has come to one."""
-        ends = self._recorded and (answer is not None or failed)
-        if not self._outcomes and not ends:
-            return
-        order = Close(
-            outcomes=tuple(self._outcomes),
-            job=self._job.id if ends else None,
-            state=("done" if answer is not None else "failed") if ends else None,
-            answer=pack(answer) if answer is not None and answer.stored else None,
-        )
-        self._outcomes.clear()
-        closed = await self._needs.ledger.close(order)
-        self._charged += closed.charged
-        if closed.overrun:
-            self._needs.tell(Overrun(request=self._job.id, team=self._job.key.team, micros=closed.overrun))
+        return divided(choice, replace(request, n=n), self._day)
 
     async def _store(self) -> tuple[Stored, ...]:
         try:
@@ -388,15 +321,11 @@ class Purchase:
             quality=said.quality or fitted.quality,
             background=said.background or fitted.background,
             notes=tuple(dict.fromkeys(self._notes)) if self._notes else (),
-            quoted=self._quoted,
-            charged=self._cost,
+            quoted=self._purse.quoted,
+            charged=self._purse.cost,
             attempts=self._attempts,
+            asked=self._asked,
         )
-
-
-def at_once(choice: Choice) -> int:
-    """Pictures in one call; a stream of unfinished ones is about one picture."""
-    return 1 if choice.fit.request.previews else choice.offer.model.at_once
 
 
 BUSY = "the only provider left is being tried by another request after a failure"

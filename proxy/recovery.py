@@ -18,7 +18,7 @@ import msgspec
 from pricing import Billable
 from providers.contract import Failure, Fault, Image, Result
 from proxy.catalogue import Catalogue
-from proxy.costs import cost_of, settled, total
+from proxy.costs import cost_of, expected_of, settled, total, unusable
 from proxy.events import HoldEnded, HoldLeft, ServerChanged, Tell
 from proxy.job import Answer, pack
 from proxy.ledger.book import JobState, Ledger
@@ -143,12 +143,15 @@ class Recovery:
         line = self._catalogue.lines[hold.provider]
         assert line.provider.resume is not None
         assert hold.ticket is not None
+        lane, ticket = line.unseal(hold.ticket)
+        if lane is None:  # another account does not know the job, and would say so as if it had come to nothing
+            return Failure(Fault.AMBIGUOUS, f"the account of {hold.provider} that submitted it is configured no more")
         lease = Lease(self._room)
         try:
             return await self._transport.hold(
-                line.provider.resume(hold.ticket, line.account),
+                line.provider.resume(ticket, lane.account),
                 line.provider,
-                line.account,
+                lane.account,
                 _NobodyWatches(),
                 deadline=line.deadline,
                 lease=lease,
@@ -193,10 +196,13 @@ class Recovery:
             return Outcome(hold=hold.hold, kind="release", detail=result.fault, vendor_id=result.vendor_id)
         day = datetime.fromtimestamp(hold.at / 1000, UTC).date()
         billable = msgspec.json.decode(hold.facts, type=Billable)
-        cost = cost_of(self._catalogue.offer(f"{hold.provider}/{hold.model}"), hold, billable, usage, day)
+        offer = self._catalogue.offer(f"{hold.provider}/{hold.model}")
+        cost = cost_of(offer, hold, billable, usage, day)
         count = len(result.pictures) if isinstance(result, Result) else 0
         self._tell_ended(hold, "resumed", cost)
-        self._tell(settled(hold, cost, count))
+        self._tell(settled(hold, cost, count, expected_of(offer, billable, usage, day)))
+        if isinstance(result, Failure) and cost:
+            self._tell(unusable(hold, result.fault, cost))
         detail = msgspec.json.encode(usage).decode()
         said = result.vendor_id
         return Outcome(hold=hold.hold, kind="settle", micros=cost, images=count, detail=detail, vendor_id=said)

@@ -19,6 +19,7 @@ from proxy.policy.engine import quote_at
 
 Rows = Mapping[str, Any]
 CENT = {"per": {"type": "image", "rows": [{"price": "0.01"}]}}
+NO_KEYS = "the keys of providers.openai.accounts are empty"
 TODAY = datetime.now(UTC).date()
 BOOK = Book.load()
 
@@ -163,6 +164,35 @@ def test_a_row_says_how_long_an_attempt_may_take_and_what_else_the_protocol_take
     assert (line.deadline, line.account.options) == (7.0, {"a": 1})
 
 
+def lanes(made: Catalogue, name: str) -> list[tuple[str, str, int, int | None]]:
+    return [(lane.name, lane.account.key.reveal(), lane.weight, lane.concurrency) for lane in made.lines[name].lanes]
+
+
+def test_several_accounts_are_called_by_their_names_or_places_and_share_what_the_row_says() -> None:
+    rows = [{"key": "a", "weight": 3}, {"key": "${B}", "name": "eu", "concurrency": 6}, {"key": "c"}]
+    row = {"accounts": rows, "base": "https://gateway.example.com", "options": {"a": 1}, "concurrency": 9}
+    made = catalogue({"bfl": row}, default="flux-dev", environ={"B": "b", "BFL_API_KEY": "never"})
+    assert lanes(made, "bfl") == [("1", "a", 3, 9), ("eu", "b", 1, 6), ("3", "c", 1, 9)]
+    assert {(lane.account.base, lane.account.realm) for lane in made.lines["bfl"].lanes} == {(row["base"], "")}
+    assert all(lane.account.options == {"a": 1} for lane in made.lines["bfl"].lanes)
+    assert made.keyless == []
+
+
+def test_what_a_vendor_states_is_an_accounts_limit_unless_the_row_says_otherwise() -> None:
+    keyed = {"key": "k"}
+    made = catalogue({"bfl": keyed, "ideogram": keyed, "openai": keyed}, default="flux-dev")
+    assert [lanes(made, name)[0][3] for name in ("bfl", "ideogram", "openai")] == [24, 10, None]
+    assert lanes(catalogue({"bfl": {**keyed, "concurrency": 100}}, default="flux-dev"), "bfl")[0][3] == 100
+
+
+def test_an_account_without_a_key_is_left_out_and_keeps_the_others_places() -> None:
+    row = {"accounts": [{"key": "${NONE}"}, {"key": "b"}]}
+    made = catalogue({"bfl": row}, default="flux-dev")
+    assert [lane[:2] for lane in lanes(made, "bfl")] == [("2", "b")]
+    assert made.keyless == ["providers.bfl.accounts.1"]
+    assert out(made, "bfl/flux-dev") is None
+
+
 @pytest.mark.parametrize(
     ("row", "environ", "lacks"),
     [
@@ -174,6 +204,9 @@ def test_a_row_says_how_long_an_attempt_may_take_and_what_else_the_protocol_take
         ({"openai": {"base": "http://here/v1"}}, {}, "OPENAI_API_KEY is not set"),
         ({"openai": studio("gpt-image-2", key="${MINE}")}, {}, "the key of providers.openai is empty"),
         ({"openai": studio("gpt-image-2")}, {}, None),
+        ({"openai": {"accounts": [{"key": "${A}"}]}}, {"A": "x"}, None),
+        ({"openai": {"accounts": [{"key": "${A}"}]}}, {"OPENAI_API_KEY": "x"}, NO_KEYS),
+        ({"openai": studio("gpt-image-2", accounts=[{"key": "${A}"}])}, {}, NO_KEYS),
     ],
 )
 def test_an_offer_says_what_it_lacks(row: Rows, environ: dict[str, str], lacks: str | None) -> None:
@@ -321,3 +354,126 @@ def test_an_alias_of_a_vendors_own_name_lends_it_its_words_where_the_vendor_can_
     assert with_key.offers[0].provider == "leonardo"
     without = catalogue({"sandbox": {}, "leonardo": {}}, rows, default="sandbox").listing(phoenix)
     assert (without.title, without.served_by) == ("Phoenix", "sandbox")
+
+
+# Classes, tiers, names that end, and what a team pins and bans.
+
+
+def made_of(**config: Any) -> Catalogue:
+    """Two servers of ours: `a` draws photo and sketch, `b` draws photo and poster."""
+    rows = {"a": studio("photo", "sketch"), "b": studio("photo", "poster")}
+    text = yaml.safe_dump({"providers": rows, "default_model": "photo", **config})
+    return Catalogue(parse(text, {}), BOOK, {})
+
+
+def test_a_class_has_the_offers_of_all_its_models() -> None:
+    made = made_of(classes={"art.premium": ["poster", "photo", "gone"]})
+    listing = made.serving("art.premium", "generate")
+    assert [offer.name for offer in listing.offers] == ["b/poster", "a/photo", "b/photo"]
+    assert (listing.tier, listing.alias, listing.said, listing.policy) == ("premium", False, None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "tier", "grade"),
+    [
+        ("art.draft", {"models": ["photo"]}, "draft", 1),
+        ("art", {"models": ["photo"]}, "standard", 2),
+        ("draft", {"models": ["photo"]}, "draft", 1),
+        ("art.draft", {"models": ["photo"], "tier": "premium"}, "premium", 3),
+    ],
+)
+def test_the_tier_of_a_class_is_the_grade_of_its_offers(name: str, row: Rows, tier: str, grade: int) -> None:
+    made = made_of(classes={name: row})
+    assert made.listing(name).tier == tier
+    assert [offer.grade for offer in made.listing("photo").offers] == [grade, grade]
+    assert made.listing("poster").offers[0].grade == 2
+
+
+def test_a_class_may_have_a_policy_and_words_of_its_own() -> None:
+    row = {"models": ["photo"], "policy": "best", "title": "Photos", "description": "Of things."}
+    listing = made_of(classes={"art": row}).listing("art")
+    assert (listing.policy, listing.title, listing.description) == ("best", "Photos", "Of things.")
+
+
+def test_another_name_may_lead_to_a_class_and_has_its_policy() -> None:
+    classes = {"art": {"models": ["poster", "photo"], "policy": "best"}}
+    made = made_of(classes=classes, models={"pretty": {"to": ["art", "sketch"]}})
+    listing = made.serving("pretty", "generate")
+    assert (listing.served_by, listing.policy) == ("art", "best")
+    assert len(listing.offers) == 3
+    assert made.serving("pretty", "generate", frozenset({"a"})).served_by == "art"
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ({"classes": {"art": ["gone", "lost"]}}, "classes.art: no provider offers gone or lost"),
+        ({"classes": {"photo": ["sketch"]}}, "classes.photo: that is the name of a model already"),
+        ({"classes": {"old": ["photo"]}, "models": {"old": {"to": ["photo"]}}}, "classes.old: that is the name"),
+        ({"classes": {"a.draft": ["photo"], "b.premium": ["photo"]}}, "classes: photo is in a.draft and in b.premium"),
+        ({"classes": {"one": ["photo"], "two": ["one"]}}, "classes.two: no provider offers one"),
+        ({"teams": {"acme": {"bans": ["nobody"]}}}, "teams.acme.bans: there is no provider, model or offer 'nobody'"),
+        ({"teams": {"acme": {"pins": {"gone": "a"}}}}, "teams.acme.pins: there is no model 'gone'"),
+        ({"teams": {"acme": {"pins": {"photo": "c"}}}}, "teams.acme.pins.photo: there is no provider and no offer 'c'"),
+    ],
+)
+def test_a_class_a_pin_or_a_ban_that_means_nothing_is_refused(config: Rows, why: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        made_of(**config)
+    assert str(caught.value).startswith(why)
+
+
+def test_pins_and_bans_may_name_providers_models_and_offers() -> None:
+    row = {"bans": ["a", "photo", "b/poster"], "pins": {"photo": "a", "sketch": "a/sketch"}}
+    assert made_of(teams={"acme": row}).offer("a/photo") is not None
+
+
+DAY = date(2026, 6, 1)
+
+
+def test_a_retired_name_says_since_when_and_who_serves_it() -> None:
+    listing = made_of(models={"old": {"to": ["photo"], "ends": "2026-05-12"}}).serving("old", "generate", day=DAY)
+    assert (listing.retired, listing.ends) == (True, date(2026, 5, 12))
+    assert listing.said == "old is retired as of 2026-05-12: photo serves it"
+
+
+@pytest.mark.parametrize(
+    ("ends", "serves"), [("2026-06-02", "sketch"), ("2026-06-01", "photo"), ("2026-05-01", "photo")]
+)
+def test_a_name_that_ends_is_served_by_its_successor_from_that_day_on(ends: str, serves: str) -> None:
+    made = made_of(models={"sketch": {"to": ["photo"], "ends": ends}})
+    listing = made.serving("sketch", "generate", day=DAY)
+    assert (listing.served_by, listing.offers[0].model.name) == (serves, serves)
+    assert listing.retired is (serves == "photo")
+    said = f"ends on {ends}: photo serves it from then on" if serves == "sketch" else f"is retired as of {ends}: photo"
+    assert listing.said is not None
+    assert said in listing.said
+
+
+def test_a_name_without_an_end_says_nothing_and_another_name_says_whose() -> None:
+    made = made_of(models={"other": {"to": ["photo"]}, "gone": {"to": ["photo"], "retired": True}})
+    assert made.listing("photo").said is None
+    assert made.listing("other").said == "other is another name: photo serves it"
+    assert made.listing("gone").said == "gone is retired: photo serves it"
+
+
+def test_a_pin_to_a_provider_chooses_among_successors_what_that_one_has() -> None:
+    made = made_of(models={"any": {"to": ["sketch", "poster"]}})
+    assert made.serving("any", "generate").served_by == "sketch"
+    assert made.serving("any", "generate", pin="b").served_by == "poster"
+
+
+def test_a_pinned_offer_stands_first_even_where_the_name_would_not_lead_to_it() -> None:
+    made = made_of(models={"any": {"to": ["sketch", "poster"]}})
+    listing = made.serving("any", "generate", pin="b/photo")
+    assert ([offer.name for offer in listing.offers], listing.served_by) == (["b/photo", "a/sketch"], "photo")
+    assert [offer.name for offer in made.serving("photo", "generate", pin="b/photo").offers] == ["a/photo", "b/photo"]
+
+
+def test_an_offer_has_the_region_and_the_seconds_of_its_row() -> None:
+    rows = {"a": studio("photo", "sketch", region="eu-west", seconds={"photo": 4.5})}
+    made = catalogue(rows, default="photo")
+    found = [(offer.region, offer.seconds) for offer in made.every_offer()]
+    assert found == [("eu-west", 4.5), ("eu-west", None)]
+    with pytest.raises(ConfigError, match=r"providers\.a\.seconds: it has no model poster"):
+        catalogue({"a": studio("photo", seconds={"poster": 1})}, default="photo")

@@ -33,8 +33,8 @@ from providers.contract import Inputs, Model, Quality, Sizes, UpscaleKind
 from proxy.cli import main
 from proxy.cli.pricelist import document, newest
 from proxy.cli.prices import offers
-from proxy.cli.tariff import Line, asking, in_short, least, starting, tariff
 from proxy.cli.terms import in_words, terms
+from proxy.tariff import Line, asking, in_short, least, starting, tariff
 
 ROOT = Path(__file__).parents[1]
 DAY = date(2026, 11, 21)

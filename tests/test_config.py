@@ -20,7 +20,7 @@ from msgspec import Struct
 from pricing import Book, Quote
 from providers.contract import Fit, Generate, fit
 from proxy.catalogue import Catalogue
-from proxy.config import AliasRow, Config, ConfigError, ProviderRow, load, parse
+from proxy.config import AliasRow, CacheRow, Config, ConfigError, ProviderRow, ReuseRow, load, parse
 from proxy.policy.engine import quote_at
 from proxy.policy.rules import load as load_rules
 from tests.properties import FEW
@@ -202,6 +202,12 @@ def test_a_token_that_came_out_empty_does_not_open_what_it_was_to_close() -> Non
         ("colour: red", "", "`colour`"),
         ("log: {colour: red}", "$.log", "`colour`"),
         ("limits: {pictures: 10}", "$.limits", "`pictures`"),
+        ("limits: {breaker_rate: 1.5}", "$.limits.breaker_rate", "<= 1.0"),
+        ("balances: {low_usd: -1}", "$.balances", "zero or more"),
+        ("providers: {bfl: {key: a, accounts: [{key: b}]}}", "$.providers.bfl", "put the key among the accounts"),
+        ("providers: {bfl: {accounts: [{key: a, name: '2'}, {key: b}]}}", "$.providers.bfl", "`accounts` has 2 twice"),
+        ("providers: {bfl: {accounts: [{key: a, name: a b}]}}", "$.providers.bfl.accounts[0].name", "regex"),
+        ("providers: {bfl: {accounts: [{key: a, weight: 0}]}}", "$.providers.bfl.accounts[0].weight", ">= 1"),
         ("providers: {sandbox: {}, openai: {colour: red}}", "$.providers.openai", "`colour`"),
         ("providers: {sandbox: {models: [{name: a}, {name: b, sise: 1}]}}", "$.providers.sandbox.models[1]", "`sise`"),
         ("models: {a: {to: [b]}, dall-e-3: {too: [b]}}", "$.models.dall-e-3", "`too`"),
@@ -296,7 +302,7 @@ def test_a_file_that_cannot_be_read_is_named_with_what_to_do(tmp_path: Path) -> 
 
 
 def test_a_setting_has_one_default_whether_its_section_is_there_or_not() -> None:
-    names = ["policy", "limits", "links", "store", "repeats", "ledger", "metrics", "log", "models"]
+    names = ["policy", "limits", "links", "store", "repeats", "ledger", "drift", "metrics", "log", "models"]
     assert parse(yaml.safe_dump({name: {} for name in names}), {}) == Config()
 
 
@@ -313,3 +319,33 @@ def test_every_setting_is_read_somewhere() -> None:
     settings += [("row", setting) for row in (ProviderRow, AliasRow) for setting in row.__struct_fields__]
     unread = [f"{place}.{name}" for place, name in settings if not re.search(rf"\b({place}|_?row)\.{name}\b", sources)]
     assert unread == []
+
+
+# Pictures given again.
+
+
+def test_nobody_is_given_kept_pictures_unless_a_line_says_so() -> None:
+    assert parse("cache: {default: off, teams: {acme: {age_s: 60}, other: off}}", {}).cache == CacheRow(
+        default=False, teams={"acme": ReuseRow(age_s=60), "other": False}
+    )
+    assert Config().cache.longest_s == 0
+
+
+@pytest.mark.parametrize(
+    ("cache", "says"),
+    [
+        ("{default: on}", "`default` is on: write for how long, {age_s: 86400}, or off"),
+        ("{teams: {acme: yes}}", "`acme` is on"),
+        ("{teams: {acme: {age_s: 0}}}", ">= 1"),
+        ("{teams: {acme: {age_s: 90000}}}", "up to 90000 s old, `store` keeps them 86400 s"),
+        ("{default: {age_s: 90000}}", "up to 90000 s old, `store` keeps them 86400 s"),
+    ],
+)
+def test_a_cache_that_promises_what_it_cannot_keep_is_refused(cache: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(says)):
+        parse(f"cache: {cache}", {})
+
+
+def test_a_cache_lives_as_long_as_pictures_are_kept() -> None:
+    parse("{cache: {default: {age_s: 90000}}, store: {keep_s: 90000}}", {})
+    parse("{cache: {default: {age_s: 90000}}, store: {link_s: 90000}}", {})

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from providers.contract import Fault
 from proxy.events import BreakerTurned, Event
-from proxy.health import CREDENTIAL_S, THROTTLED_S, Health
+from proxy.health import CREDENTIAL_S, THROTTLED_S, Health, Thresholds
 from tests.properties import MANY
 
 SECONDS = 30.0
@@ -21,10 +21,11 @@ OWN = (Fault.REJECTED, Fault.MODERATED, Fault.QUOTA)
 class Watch:
     """Health, its clock, and what it told."""
 
-    def __init__(self, failures: int = 3) -> None:
+    def __init__(self, failures: int = 3, rate: float = 1.0) -> None:
         self.now = 1000.0
         self.told: list[Event] = []
-        self.health = Health(self.told.append, failures=failures, seconds=SECONDS, clock=lambda: self.now)
+        thresholds = Thresholds(failures=failures, seconds=SECONDS, rate=rate, least=10)
+        self.health = Health(self.told.append, thresholds, clock=lambda: self.now)
 
     def fail(self, *faults: Fault, offer: str = "a/m", retry_after: float | None = None) -> None:
         for fault in faults:
@@ -65,7 +66,7 @@ def test_a_success_between_failures_starts_the_count_anew() -> None:
     watch = Watch()
     for _ in range(5):
         watch.fail(*HURTS[:2])
-        watch.health.succeeded("a/m")
+        watch.health.succeeded("a/m", 1.0)
     assert watch.health.admit("a/m")
     assert watch.turns() == []
 
@@ -156,8 +157,8 @@ def test_when_the_time_is_up_one_request_tries_and_only_one() -> None:
 
 def test_a_trial_that_works_closes_the_breaker_and_forgets_the_failures() -> None:
     watch = _half_open()
-    watch.health.succeeded("a/m")
-    assert not watch.health.standings()
+    watch.health.succeeded("a/m", 1.0)
+    assert watch.usable()
     watch.fail(*HURTS[:2])
     assert watch.health.admit("a/m")
     assert watch.turns() == ["open", "half_open", "closed"]
@@ -223,7 +224,7 @@ def test_whatever_happens_trials_are_single_and_no_offer_is_lost_for_ever(action
             watch.fail(value)
             trial = False
         elif what == "succeed":
-            watch.health.succeeded("a/m")
+            watch.health.succeeded("a/m", 1.0)
             trial = False
             assert watch.health.admit("a/m")
         elif what == "forget":

@@ -79,7 +79,14 @@ def test_everything_a_person_may_ask_about_becomes_a_line() -> None:
     lines = written("debug", *ALL)
     assert {line["event"] for line in lines} == {kind.__name__ for kind in LOUDNESS}
     assert {type(event).__name__ for event in ALL} - {line["event"] for line in lines} == {
-        *("LedgerPosted", "Settled", "PicturesSwept")  # counted; the request's line has the cost
+        *(
+            "LedgerPosted",
+            "Settled",
+            "PicturesSwept",
+            "OfferMeasured",
+            "AccountMeasured",
+            "PriceMeasured",
+        )  # counted; the request's line has the cost
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import isnan
 
 import pytest
 from hypothesis import given
@@ -15,10 +16,14 @@ from proxy.events import Event
 from proxy.metrics import BREAKER, Metrics
 from proxy.policy.engine import Offer
 from tests.happenings import (
+    ACCOUNT,
     ALL,
     ATTEMPT,
+    BALANCE,
+    BUSY,
     ENDED,
     LEFT,
+    OFFER,
     OVERRUN,
     POSTED,
     REFUSED,
@@ -30,7 +35,8 @@ from tests.happenings import (
 from tests.properties import MANY
 
 LABELS = {
-    *("dialect", "operation", "status", "team", "fault", "provider", "model", "outcome", "what", "window", "how", "le")
+    *("dialect", "operation", "status", "team", "fault", "provider", "model", "outcome", "what", "window", "how"),
+    *("le", "reason", "from_provider", "to_provider", "would", "account", "quantile"),
 }
 """All there are: each costs its values times those of its neighbours in series. No key, no request, no prompt."""
 
@@ -178,3 +184,21 @@ def test_two_servers_in_one_process_count_apart() -> None:
     one.hear([POSTED])
     assert b"darkroom_ledger_orders_total 3.0" in one.expose()
     assert b"darkroom_ledger_orders_total 0.0" in other.expose()
+
+
+def test_what_is_known_of_offers_and_accounts_is_shown_and_what_nobody_can_say_is_a_gap() -> None:
+    seen = counted(ACCOUNT, OFFER, BUSY, ATTEMPT, BALANCE)
+    assert seen["account_state account=eu model=photo provider=stub"] == 2
+    assert seen["offer_error_ratio model=photo provider=stub"] == 0.1
+    assert [seen[f"offer_seconds model=photo provider=stub quantile={each}"] for each in (0.5, 0.95, 0.99)] == [1, 2, 3]
+    assert (seen["account_in_flight account=eu provider=stub"], seen["account_waiting provider=stub"]) == (24, 3)
+    assert seen["account_wait_seconds_sum provider=stub"] == 0.5
+    assert (seen["balance_usd account=eu provider=stub"], seen["balance_hours account=eu provider=stub"]) == (
+        9.87,
+        12.5,
+    )
+    nobody = counted(OFFER, replace(OFFER, error_rate=None, p50=None), replace(BALANCE, hours=None))
+    for name in ("offer_error_ratio model=photo", "offer_seconds model=photo", "balance_hours account=eu"):
+        (value,) = [value for key, value in nobody.items() if key.startswith(name) and "quantile=0.9" not in key]
+        assert isnan(value)
+    assert "account_wait_seconds_sum provider=stub" not in counted(replace(ATTEMPT, waited=0.0))

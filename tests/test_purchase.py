@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from tests.edge.house import BODY, House, house
 from tests.edge.vendors import DEARER, FickleVendor
-from tests.pictures import jpeg
+from tests.pictures import jpeg, png
 from tests.walk.vendors import OpenAIVendor, at, serving
 
 CHEAP, DEAR = 40_000, 70_000
@@ -155,22 +156,96 @@ async def test_a_budget_too_small_for_the_first_offer_may_still_hold_the_next(tm
             assert home.spent("acme") == (CHEAP, 0)
 
 
+PENNY = {"per": {"type": "image", "rows": [{"price": "0.01"}]}}
+
+
+def slow(like: OpenAIVendor) -> dict[str, Any]:
+    """The cheapest offer: drawn here, and never done."""
+    return {
+        "speaks": "sandbox",
+        "options": {"words": {"boat": "slow"}, "delay_s": 30},
+        "models": at(like, price=PENNY)["models"],
+    }
+
+
 async def test_when_the_time_of_a_request_is_up_nothing_more_is_bought(tmp_path: Path) -> None:
     dear = OpenAIVendor()
     with serving(dear):
-        penny = {"per": {"type": "image", "rows": [{"price": "0.01"}]}}
-        slow = {
-            "speaks": "sandbox",
-            "options": {"words": {"boat": "slow"}, "delay_s": 30},
-            "models": at(dear, price=penny)["models"],
-        }
-        config = {"providers": {"slow": slow, "dear": at(dear)}, "default_model": "photo", "limits": {"request_s": 0.3}}
+        out = at(dear, sizes={"default": "32x32", "listed": ["32x32"]})
+        config = {"providers": {"a": slow(dear), "dear": out}, "default_model": "photo", "limits": {"request_s": 0.3}}
         async with house(tmp_path, config) as home:
-            answer = await home.post(home.key("acme", "1/total"))
+            answer = await home.post(home.key("acme", "1/total"), {**BODY, "size": "64x64"})
             assert answer.status_code == 503
             assert dear.submits == []
             assert home.spent("acme") == (0, 0)
             assert [job["state"] for job in home.rows("jobs")] == ["failed"]
+
+
+async def test_offers_that_come_to_nothing_leave_time_for_those_after_them(tmp_path: Path) -> None:
+    last = OpenAIVendor()
+    with serving(last):
+        config = {"providers": {"a": slow(last), "b": slow(last), "last": at(last)}, "default_model": "photo"}
+        async with house(tmp_path, {**config, "limits": {"request_s": 4.0}}) as home:
+            began = time.monotonic()
+            answer = await home.post(home.key("acme", "1/total"))
+            assert answer.headers["x-darkroom-provider"] == "last"
+            assert answer.headers["x-darkroom-attempts"] == "3"
+            assert 3.0 <= time.monotonic() - began < 4.0  # half of four seconds, half of two
+            assert home.spent("acme") == (CHEAP, 0)
+            balanced(home, "acme")
+
+
+async def test_what_was_sent_to_a_vendor_is_waited_for_to_the_end_whoever_else_could_be_asked(tmp_path: Path) -> None:
+    """To break it off would leave its money held, and nobody may be asked after that."""
+    cheap, dear = OpenAIVendor(), OpenAIVendor()
+    with serving(cheap), serving(dear):
+        async with house(tmp_path, two(cheap, dear, limits={"request_s": 2.0})) as home:
+            key = home.key("acme", "1/total")
+            cheap.gate.clear()
+            asked = asyncio.create_task(home.post(key))
+            await _submitted(cheap, 1)
+            await asyncio.sleep(1.5)  # more than its share
+            cheap.gate.set()
+            answer = await asyncio.wait_for(asked, 5)
+            assert answer.headers["x-darkroom-provider"] == "cheap"
+            assert home.spent("acme") == (CHEAP, 0)
+            assert dear.submits == []
+
+
+async def test_an_edit_never_falls_to_a_model_of_words_alone(tmp_path: Path) -> None:
+    cheap, dear = FickleVendor(), OpenAIVendor()
+    with serving(cheap), serving(dear):
+        config = two(cheap, dear)
+        config["providers"]["words"] = at(dear, operations=["generate"], price=PENNY)
+        async with house(tmp_path, config) as home:
+            key = home.key("acme", "1/total")
+            cheap.fails = {"photo": (503, {}, {"error": {"message": "down"}})}
+            headers = {"authorization": f"Bearer {key}"}
+            files = {"image": ("a.png", png(64, 64, (1, 2, 3)))}
+            ask = {"model": "photo", "prompt": "A boat"}
+            answer = await home.http.post("/images/edits", data=ask, files=files, headers=headers)
+            assert answer.headers["x-darkroom-provider"] == "dear"
+            dear.fails = cheap.fails
+            again = await home.http.post("/images/edits", data={**ask, "prompt": "B"}, files=files, headers=headers)
+            assert again.status_code == 503  # and not drawn from words for a cent
+            providers = [entry["provider"] for entry in home.rows("entries") if entry["kind"] == "hold"]
+            assert providers == ["cheap", "dear", "cheap", "dear"]
+            assert home.spent("acme") == (DEAR, 0)
+
+
+async def test_the_next_offer_is_held_for_at_its_own_price_once_the_one_before_is_released(tmp_path: Path) -> None:
+    cheap, dear = FickleVendor(), OpenAIVendor()
+    with serving(cheap), serving(dear):
+        async with house(tmp_path, two(cheap, dear)) as home:
+            cheap.does = ["breaks"]
+            assert (await home.post(home.key("acme", "0.07/total"))).status_code == 200  # both together never fit
+            told = [(entry["kind"], entry["provider"], entry["micros"]) for entry in home.rows("entries")]
+            assert told == [
+                ("hold", "cheap", CHEAP),
+                ("release", "cheap", 0),
+                ("hold", "dear", DEAR),
+                ("settle", "dear", DEAR),
+            ]
 
 
 async def test_a_picture_in_another_format_than_asked_is_encoded_and_a_broken_one_is_given_as_it_is(

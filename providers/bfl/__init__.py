@@ -26,6 +26,7 @@ from providers.contract import (
     Failure,
     Fault,
     ImageRequest,
+    Inquiry,
     Model,
     Note,
     Picture,
@@ -110,6 +111,16 @@ def _fetched(state: _State, known: _Known) -> Conversation:
     )
 
 
+class _Balance(Struct):
+    credits: Decimal
+
+
+def balance(account: Account) -> Inquiry:
+    """What is left, at a cent a credit."""
+    reply: Reply = yield Call(url=f"{account.base}/v1/credits")
+    return reply.read(_Balance).credits / 100
+
+
 def _figure(said: Raw, kind: Any) -> Any:
     """A figure the vendor states; None where it is anything else."""
     try:
@@ -133,5 +144,7 @@ PROVIDER = Provider(
     key_from="BFL_API_KEY",
     sign=lambda account: {"x-key": account.key.reveal()} if account.key else {},
     explain=explain,
+    balance=balance,
+    concurrency=24,  # https://docs.bfl.ai: active tasks
     models=MODELS,
 )

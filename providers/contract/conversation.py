@@ -126,6 +126,8 @@ class Preview(Struct, frozen=True):
 
 Step = Call | Next | Fetch | Render | Ticket | Preview
 Conversation = Generator[Step, Any, "Result"]
+Inquiry = Generator[Step, Any, Decimal]
+"""A conversation that asks what something is worth, in USD, by calls that cost nothing."""
 
 
 class Reply(Struct, frozen=True, kw_only=True):
@@ -218,3 +220,7 @@ class Provider(Struct, frozen=True, kw_only=True):
     """Reply header with the vendor's own id of the request, in lower case."""
     here: bool = False
     """Draws on this machine: nothing is paid outside, and nothing outlives the process."""
+    balance: Callable[[Account], Inquiry] | None = None
+    """Ask what an account still has; None where the vendor does not tell, or not for nothing."""
+    concurrency: int | None = None
+    """Requests an account may have under way at once, where the vendor states it; more are turned away."""

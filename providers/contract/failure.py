@@ -51,6 +51,7 @@ class Code(StrEnum):
     NOT_JSON = "not_json"
     UNREACHABLE_LINK = "unreachable_link"
     UNKNOWN_ASSET = "unknown_asset"
+    NOT_CACHED = "not_cached"
     CONFLICT = "conflict"
     PENDING = "pending"
     BUDGET = "budget"

@@ -26,12 +26,17 @@ class Sizes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     auto: tuple[str, ...] = ()
     """Sizes the vendor chooses from when none is asked for; then the choice is left to it."""
     listed: tuple[str, ...] = ()
+    """Sizes it draws, `WIDTHxHEIGHT`."""
     step: int = 0
     """Both sides are a multiple of it; 0 where only the listed sizes are drawn."""
     min_side: int = 1
+    """Pixels of the shorter side, on the grid."""
     max_side: int = 1_000_000
+    """Pixels of the longer side, on the grid."""
     min_pixels: int = 1
+    """Width times height, on the grid."""
     max_pixels: int = 1_000_000_000_000
+    """Width times height, on the grid."""
     max_ratio: float = 1_000_000.0
     """Long side over short side."""
     follows_input: bool = False
@@ -92,10 +97,15 @@ class Inputs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What pictures sent along must be like. The mask is not looked at: it follows its picture."""
 
     formats: frozenset[Format] = frozenset({Format.PNG, Format.JPEG, Format.WEBP, Format.GIF, Format.SVG})
+    """Which it can read."""
     min_side: int = 1
+    """Pixels of the shorter side."""
     max_side: int = 1_000_000
+    """Pixels of the longer side."""
     min_pixels: int = 0
+    """Width times height."""
     max_pixels: int = 1_000_000_000_000
+    """Width times height."""
     max_ratio: float = 1_000_000.0
     """Long side over short side."""
     step: int = 1
@@ -131,8 +141,11 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     wire: str = ""
     """The vendor's own name for it, where it is another."""
     title: str = ""
+    """What it is called where a dialect has names for people."""
     description: str = ""
+    """A sentence about it, in the same place."""
     operations: frozenset[str] = frozenset({"generate"})
+    """What it does: `generate`, `edit.inpaint`, `upscale.fast` ..."""
     sizes: Sizes = Sizes()
     qualities: tuple[Quality, ...] = ()
     """Least first; empty where it takes none."""
@@ -156,6 +169,7 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     accepts: Inputs = Inputs()
     """What they must be like."""
     mask: Polarity = Polarity.WHITE
+    """How a mask marks what is to be drawn anew."""
     previews: int = 0
     """Most unfinished pictures it shows while working."""
     prompt_limit: int = 32_000

@@ -155,5 +155,6 @@ PROVIDER = Provider(
     key_from="IDEOGRAM_API_KEY",
     sign=lambda account: {"Api-Key": account.key.reveal()} if account.key else {},
     explain=explain,
+    concurrency=10,  # its default limit
     models=MODELS,
 )

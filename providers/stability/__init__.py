@@ -13,6 +13,7 @@ Traps:
 
 from __future__ import annotations
 
+from decimal import Decimal
 from itertools import count
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -30,6 +31,7 @@ from providers.contract import (
     Fault,
     Generate,
     ImageRequest,
+    Inquiry,
     Model,
     Note,
     Part,
@@ -171,6 +173,16 @@ def _stated(seed: str) -> int | None:
     return number if number is not None and number <= MOST_SEED else None
 
 
+class _Balance(Struct):
+    credits: Decimal
+
+
+def balance(account: Account) -> Inquiry:
+    """What is left, at a cent a credit. The vendor is minutes behind with it."""
+    reply: Reply = yield Call(url=f"{account.base}/v1/user/balance")
+    return reply.read(_Balance).credits / 100
+
+
 class _Problem(Struct):
     id: str | None = None
     name: str | None = None
@@ -219,5 +231,6 @@ PROVIDER = Provider(
     base="https://api.stability.ai",
     key_from="STABILITY_API_KEY",
     explain=explain,
+    balance=balance,
     models=MODELS,
 )

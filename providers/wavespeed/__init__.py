@@ -11,6 +11,7 @@ so that it is not used. A submission that was lost must not be sent again: the v
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from itertools import count, zip_longest
 from typing import Any
 
@@ -27,6 +28,7 @@ from providers.contract import (
     Fault,
     Generate,
     ImageRequest,
+    Inquiry,
     Model,
     Note,
     Picture,
@@ -233,6 +235,19 @@ def _enlarged(request: Upscale, model: Model) -> tuple[dict[str, Any], tuple[Not
     return body, tuple(notes)
 
 
+class _Balance(Struct):
+    balance: Decimal
+
+
+def balance(account: Account) -> Inquiry:
+    """What is left."""
+    reply: Reply = yield Call(url=f"{account.base}/balance")
+    envelope = reply.read(_Envelope)
+    if envelope.code != 200:
+        raise _blame(envelope, Failure(_fault(envelope.code), f"the vendor answered {envelope.code}"))
+    return Reply(body=bytes(envelope.data)).read(_Balance).balance
+
+
 def explain(reply: Reply, failure: Failure) -> Failure:
     """An error's body is the usual one without `data`; its message may be about the account or about the request."""
     problem = told(reply, _Envelope)
@@ -266,5 +281,6 @@ PROVIDER = Provider(
     realm="wavespeed.ai",
     key_from="WAVESPEED_API_KEY",
     explain=explain,
+    balance=balance,
     models=MODELS,
 )

@@ -28,11 +28,15 @@ COMMANDS = {
     "check": "proxy.cli.asking:check",
     "estimate": "proxy.cli.asking:estimate",
     "plan": "proxy.cli.asking:plan",
+    "explain": "proxy.cli.explaining:explain",
+    "replay": "proxy.cli.replaying:replay",
     "prices": "proxy.cli.prices:prices",
     "teams": "proxy.cli.accounts:teams",
     "keys": "proxy.cli.accounts:keys",
     "usage": "proxy.cli.money:usage",
     "holds": "proxy.cli.money:holds",
+    "drift": "proxy.cli.drift:drift",
+    "reconcile": "proxy.cli.reconcile:reconcile",
 }
 
 

@@ -18,20 +18,45 @@ from providers.contract import Generate, Quality
 from providers.contract.model import parse_size
 from proxy.catalogue import Catalogue, rules_of
 from proxy.cli import STALE_DAYS, config_option, json_option, read_config, show_json, show_table, told_plainly
-from proxy.cli.tariff import Line, in_short, least, line_told, starting, tariff
 from proxy.config import Config
 from proxy.explain import explain_plan, usd
 from proxy.policy import Offer, Plan, Wish, World
 from proxy.policy import plan as make_plan
 from proxy.policy.engine import quote_at
+from proxy.tariff import Line, in_short, least, line_told, starting, tariff
+
+
+def _size_options(command: Any) -> Any:
+    qualities = click.Choice([str(each) for each in Quality])
+    for option in (
+        click.option("--quality", type=qualities, help="The vendor's choice by default."),
+        click.option("--size", help="WIDTHxHEIGHT; the model's own by default."),
+        click.option("-n", "count", default=1, show_default=True, type=click.IntRange(1, 10), help="Pictures."),
+        click.option("--model", default="auto", show_default=True, help="As a client would name it."),
+    ):
+        command = option(command)
+    return command
+
+
+def _request_options(command: Any) -> Any:
+    says = "Tokens of text are bounded by its bytes; a single one by default."
+    return click.option("--prompt", default=".", help=says)(_size_options(command))
 
 
 @click.command()
+@click.option("--explain", "prompt", metavar="PROMPT", help="The plan of one request instead.")
+@_size_options
 @config_option
 @json_option
 @told_plainly
-def check(config_path: Path | None, as_json: bool) -> None:
-    """Load configuration, prices and providers, and say what would run, and why the rest would not."""
+def check(config_path: Path | None, as_json: bool, prompt: str | None, **asked: Any) -> None:
+    """Load configuration, prices and providers, and say what would run, and why the rest would not.
+
+    With --explain, say it of one request: which offers would serve it, in order, and why each other would not.
+    """
+    if prompt is not None:
+        _show_plan(config_path, as_json, prompt=prompt, **asked)
+        return
     config = read_config(config_path)
     book = Book.load()
     catalogue = Catalogue(config, book, os.environ)
@@ -106,19 +131,6 @@ def _offer_told(offer: Offer, lines: tuple[Line, ...]) -> dict[str, Any]:
     }
 
 
-def _request_options(command: Any) -> Any:
-    qualities = click.Choice([str(each) for each in Quality])
-    for option in (
-        click.option("--prompt", default=".", help="Tokens of text are bounded by its bytes; a single one by default."),
-        click.option("--quality", type=qualities, help="The vendor's choice by default."),
-        click.option("--size", help="WIDTHxHEIGHT; the model's own by default."),
-        click.option("-n", "count", default=1, show_default=True, type=click.IntRange(1, 10), help="Pictures."),
-        click.option("--model", default="auto", show_default=True, help="As a client would name it."),
-    ):
-        command = option(command)
-    return command
-
-
 def _planned(config_path: Path | None, **asked: Any) -> tuple[Generate, Plan]:
     config = read_config(config_path)
     catalogue = Catalogue(config, Book.load(), os.environ)
@@ -186,6 +198,10 @@ def estimate(config_path: Path | None, as_json: bool, **asked: Any) -> None:
 @told_plainly
 def plan(config_path: Path | None, as_json: bool, **asked: Any) -> None:
     """Which offers would serve a request, in order, and why each other would not."""
+    _show_plan(config_path, as_json, **asked)
+
+
+def _show_plan(config_path: Path | None, as_json: bool, **asked: Any) -> None:
     request, made = _planned(config_path, **asked)
     if as_json:
         show_json(explain_plan(made, request))

@@ -20,7 +20,8 @@ from proxy.ledger.engine import open_ledger
 _SINCE = re.compile(r"(\d+)([hd])")
 
 
-def _since(text: str) -> int:
+def moment_of(text: str) -> int:
+    """The moment (ms) so long ago: `12h`, `30d`."""
     found = _SINCE.fullmatch(text)
     if not found:
         raise click.BadParameter("write hours or days: 12h, 30d", param_hint="--since")
@@ -40,7 +41,7 @@ def usage(team: str | None, since: str, as_json: bool, data: Path) -> None:
     if team is not None and team not in known:
         raise AccountError(f"there is no team {team!r}")
     with engine.connect().execution_options(reads=True) as connection:
-        spent = read_usage(connection, team=team, since=_since(since))
+        spent = read_usage(connection, team=team, since=moment_of(since))
         now = time.time_ns() // 1_000_000
         states = [state for each in ([team] if team else known) for state in budget_states(connection, each, None, now)]
     if as_json:

@@ -15,8 +15,8 @@ from pathlib import Path
 import providers
 from pricing import Book, Price
 from providers.contract import Model, Provider
-from proxy.cli.tariff import Amount, Line, asking, in_short, tariff
 from proxy.explain import usd
+from proxy.tariff import Amount, Line, asking, in_short, tariff
 
 DEFAULT = Path("docs/prices.md")
 

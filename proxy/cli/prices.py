@@ -20,9 +20,9 @@ from pricing import Book, Price, compare
 from pricing.compare import Comparison, Finding, Listed
 from providers.contract import Model
 from proxy.cli import STALE_DAYS, json_option, show_json, show_table, told_plainly
-from proxy.cli.tariff import Amount, Line, asking, in_short, line_told, tariff
 from proxy.cli.terms import in_words, terms
 from proxy.explain import usd
+from proxy.tariff import Amount, Line, asking, in_short, line_told, tariff
 
 Entry = tuple[str, str, Price]
 

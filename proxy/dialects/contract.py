@@ -8,6 +8,7 @@ yields what it wants to know or to have done and returns its answer, so that a d
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -134,6 +135,22 @@ class Accepted(Struct, frozen=True, kw_only=True):
     """The most it will cost, in USD."""
 
 
+class Sold(Struct, frozen=True, kw_only=True):
+    """Where a model is to be had, and what that starts at."""
+
+    offer: str
+    """`provider/model`."""
+    provider: str
+    model: str
+    region: str | None = None
+    tier: str = "standard"
+    """draft, standard or premium."""
+    from_usd: Decimal | None = None
+    """Its cheapest plain picture."""
+    unpriced: str | None = None
+    """Why that is not known."""
+
+
 class Card(Struct, frozen=True, kw_only=True):
     """A model as callers are told of it."""
 
@@ -145,6 +162,14 @@ class Card(Struct, frozen=True, kw_only=True):
     title: str = ""
     """What it is called in this dialect."""
     description: str = ""
+    ends: date | None = None
+    """The day from which its successor serves it."""
+    successor: str | None = None
+    """Who serves it from then on, or already."""
+    tier: str | None = None
+    """Of a class of models: draft, standard or premium."""
+    sold: tuple[Sold, ...] = ()
+    """The offers that could serve it now."""
 
 
 class Streaming(Struct, frozen=True, kw_only=True):

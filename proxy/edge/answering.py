@@ -13,6 +13,8 @@ from providers.contract import Failure, Note
 from proxy.dialects.contract import Served, Shown
 from proxy.job import Answer
 
+BROKEN = "The server had an error while processing your request."
+UNSTORED = "The pictures were made and cannot be kept for a link now; try again, or ask for the pictures themselves."
 UNFIT = re.compile(r"[^ -~]")
 """What no header may carry: clients refuse the whole answer for it."""
 

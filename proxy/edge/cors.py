@@ -15,7 +15,8 @@ KEPT_S = 600
 SHOWN = (
     *("x-request-id", "retry-after", "x-should-retry", "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests"),
     *("x-darkroom-provider", "x-darkroom-model", "x-darkroom-cost", "x-darkroom-estimated-cost", "x-darkroom-notes"),
-    *("x-darkroom-attempts", "x-darkroom-repeats"),
+    *("x-darkroom-attempts", "x-darkroom-repeats", "x-darkroom-cache", "age"),
+    *("location", "preference-applied", "x-darkroom-keep-alive"),
 )
 """Headers of an answer that a page may read."""
 

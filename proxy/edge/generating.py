@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,13 +16,17 @@ from msgspec.structs import replace
 from pricing import from_micros
 from providers.contract import Code, Failure, Fault, Image, Note
 from providers.contract.image import Buffer
-from proxy.dialects.contract import Accepted, Ask, Dialect, Ended, Generating, Incoming, Outgoing, Served
-from proxy.dialects.wants import Known
-from proxy.edge.answering import notes_header, refusal, request_id, request_uuid, served
+from proxy.dialects.contract import Accepted, Ask, Dialect, Generating, Incoming, Outgoing, Served
+from proxy.edge.alive import Alive, every
+from proxy.edge.answering import BROKEN, UNSTORED, notes_header, refusal, request_id, request_uuid, served
 from proxy.edge.desk import Desk
+from proxy.edge.later import PATIENCE_S, Errand, Outcome, call_back, ending
+from proxy.edge.pickup import Pickup, accepted, announced
+from proxy.edge.preference import WEBHOOK, Preference, check_address, preferred
 from proxy.edge.preparing import Preparation
-from proxy.edge.talking import Conversation
-from proxy.edge.webhooks import call
+from proxy.edge.rendering import rendered
+from proxy.edge.slips import Slip
+from proxy.edge.webhooks import Letter
 from proxy.edge.wire import GoneError, begin, gone, headers_of, put, query_of, respond
 from proxy.events import RequestEnded
 from proxy.explain import explain, usd
@@ -30,8 +35,6 @@ from proxy.ledger.accounts import Key
 from proxy.limits import Remaining
 from proxy.transport import Lease
 
-BROKEN = "The server had an error while processing your request."
-UNSTORED = "The pictures were made and cannot be kept for a link now; try again, or ask for the pictures themselves."
 ALIVE_S = 15.0
 """An event stream in which nothing happens says so this often."""
 
@@ -110,12 +113,28 @@ class Visit:
             self._told["prompt"] = job.request.prompt
         if "x-darkroom-dry-run" in self._headers:
             return await self._explain(job)
+        wish = None if ask.streams else preferred(self._headers)
+        if WEBHOOK in self._headers:
+            check_address(self._headers[WEBHOOK], self._desk.guard, later=bool(wish or self._route.accept))
+        pause = every(self._headers, self._desk.keep_alive_s)
         if ask.streams:
-            return await self._stream(ask, job)
+            return await self._stream(ask, job, pause or ALIVE_S)
+        if wish is not None:
+            return await self._come_back(wish, ask, job, incoming)
         if self._route.accept is not None:
             return await self._accept(self._route.accept, ask, job)
-        answer, joined = await self._desk.gateway.serve(job)
+        if pause is None:
+            answer, joined = await self._desk.gateway.serve(job)
+        else:
+            answer, joined = await self._alive(pause).through(self._desk.gateway.serve(job))
         return await self._deliver(ask, job, answer, joined)
+
+    def _alive(self, pause: float) -> Alive:
+        """Blanks before the answer, whatever it will be, from the first pause on."""
+        headers = {"content-type": self._dialect.media_type, **self._id_headers()}
+        alive = Alive(self._send, pause, headers, lambda: self._told.update(early=True))
+        self._send = alive.send
+        return alive
 
     def _incoming(self, body: bytes) -> Incoming:
         """The request, in the dialect it turns out to be in."""
@@ -143,64 +162,98 @@ class Visit:
 
     async def _accept(self, accept: Callable[[Ask, Accepted], Outgoing], ask: Ask, job: Job) -> int:
         """Answer as soon as the money is held; until then, a failure is answered like any other."""
-        held: asyncio.Future[tuple[int, tuple[Note, ...]]] = asyncio.get_running_loop().create_future()
-        told = replace(job, held=lambda micros, notes: held.set_result((micros, notes)))
-        work = self._desk.background.start(self._work(told))
-        await asyncio.wait({work, held}, return_when=asyncio.FIRST_COMPLETED)
-        id_ = job.id
-        if held.done():
-            micros, notes = held.result()
-        else:  # it has come to its end already: an earlier request's answer, or nothing
-            outcome = work.result()
-            if isinstance(outcome, Failure):
-                raise outcome
-            id_, micros, notes = outcome.job, outcome.quoted, outcome.notes
+        errand = Errand(self._desk, job, self._note)
+        await errand.begun()
+        id_, micros, notes = errand.terms()
         outgoing = accept(ask, Accepted(request_id=id_, created=job.created // 1000, held=from_micros(micros)))
-        extra = {**self._id_headers(), "x-darkroom-estimated-cost": usd(from_micros(micros))}
-        if notes:
-            extra["x-darkroom-notes"] = notes_header(notes)
-        await respond(self._send, outgoing, extra)
-        if work.done():
-            self._ended(work)
-        else:
-            self._goes_on = True
-            work.add_done_callback(self._ended)
+        await respond(self._send, outgoing, self._terms_headers(micros, notes))
+        self._go_on(errand, outgoing.status, self._called_back)
         return outgoing.status
 
-    async def _work(self, job: Job) -> Answer | Failure:
+    async def _come_back(self, wish: Preference, ask: Ask, job: Job, incoming: Incoming) -> int:
+        """Answer 202, and go on; with the answer itself, where the caller would wait and it is there in time."""
+        errand = Errand(self._desk, replace(job, keep=True), self._note)
+        await errand.begun(PATIENCE_S)
+        if wish.wait is not None and await errand.over(wish.wait - (time.perf_counter() - self._began)):
+            return await self._deliver(ask, job, *errand.answer())
+        _, micros, notes = errand.terms()
+        slip = self._slip(job, incoming)
+        self._desk.slips.running.add(slip.id)
         try:
-            answer, joined = await self._desk.gateway.serve(job)
-        except Failure as failure:
-            return failure
-        self._note(answer, joined)
-        if not answer.stored:  # the disk was full when it was to be stored: whoever asks for it may have better luck
-            self._desk.repeats.remember(job, answer)
-        return answer
+            await self._desk.slips.put(slip, incoming.body)
+        except OSError:  # a full disk: nobody could come back with it
+            self._desk.slips.running.discard(slip.id)
+            logging.getLogger(__name__).exception("%s cannot be kept for later", self._id)
+            await errand.over(math.inf)
+            return await self._deliver(ask, job, *errand.answer())
+        told = {**announced(slip), "estimated_cost_usd": usd(from_micros(micros))}
+        outgoing = Outgoing(status=202, headers=accepted(slip, wish), body=(msgspec.json.encode(told),))
+        await respond(self._send, outgoing, self._terms_headers(micros, notes))
+        self._go_on(errand, outgoing.status, None)
+        self._desk.background.start(self._see_through(slip, errand, job.request.prompt))
+        return outgoing.status
 
-    def _ended(self, work: asyncio.Task[Answer | Failure]) -> None:
-        """It is over, long after its caller was answered."""
-        failure = None if work.cancelled() or work.exception() else work.result()
-        if isinstance(failure, Failure):
-            self._told |= refusal(failure)
-        key = self._key
-        if key is not None and key.webhook is not None and self._dialect.finished is not None:
-            self._desk.background.start(self._call_back(self._dialect.finished, key))
-        if not self._goes_on:
-            return
-        self._goes_on = False
-        self._leave()
-        self._tell(200)
+    async def _see_through(self, slip: Slip, errand: Errand, prompt: str) -> None:
+        try:
+            await Pickup(self._desk).end(slip, await ending(self._desk, errand, prompt, self._began))
+        finally:  # broken off by the end of the server: the next one takes it up
+            self._desk.slips.running.discard(slip.id)
 
-    async def _call_back(self, finished: Callable[[Known, Ended], Any], key: Key) -> None:
-        begins = self._desk.origin(self._scope, self._headers)
-        known = await Conversation(self._desk, self._dialect, key, begins).look(self._id)
-        if known is None:
-            return
-        charged = from_micros(self._told.get("charged", 0))
-        options = self._desk.options.get(self._dialect.name, {})
-        message = finished(known, Ended(team=key.team, charged=charged, options=options))
-        if message is not None:
-            await call(self._desk.guard, self._desk.tell, key, self._id, message)
+    def _go_on(self, errand: Errand, status: int, then: Callable[[], None] | None) -> None:
+        """The caller is answered; what is left to do is done when the errand is over."""
+        self._goes_on = True
+
+        def over(work: asyncio.Task[Outcome]) -> None:
+            failure = None if work.cancelled() or work.exception() else work.result()
+            if isinstance(failure, Failure):
+                self._told |= refusal(failure)
+            if then is not None:
+                then()
+            self._goes_on = False
+            self._leave()
+            self._tell(status)
+
+        errand.work.add_done_callback(over)
+
+    def _called_back(self) -> None:
+        """A job of the dialect's own has ended: its words go to the address that wants to be told."""
+        assert self._key is not None
+        url, bearer = self._webhook(self._key)
+        if url is not None and self._dialect.finished is not None:
+            letter = Letter(request=self._id, team=self._key.team, key=self._key.key, url=url, body=b"", bearer=bearer)
+            begins = self._desk.origin(self._scope, self._headers)
+            charged = self._told.get("charged", 0)
+            self._desk.background.start(call_back(self._desk, self._dialect, self._key, letter, charged, begins))
+
+    def _webhook(self, key: Key) -> tuple[str | None, str | None]:
+        """Whom to tell, and the token for that: a caller's own address is never shown that of the key's."""
+        url = self._headers.get(WEBHOOK)
+        if url is not None or key.webhook is None:
+            return url, None
+        return key.webhook, key.webhook_key.reveal() if key.webhook_key else None
+
+    def _slip(self, job: Job, incoming: Incoming) -> Slip:
+        url, bearer = self._webhook(job.key)
+        return Slip(
+            id=job.id,
+            team=job.key.team,
+            key=job.key.key,
+            dialect=self._dialect.name,
+            path=self._route.path,
+            kind=self._headers.get("content-type", ""),
+            query=incoming.query,
+            model=job.request.model,
+            created=job.created,
+            begins=self._desk.origin(self._scope, self._headers),
+            webhook=url,
+            bearer=bearer,
+        )
+
+    def _terms_headers(self, micros: int, notes: Sequence[Note]) -> dict[str, str]:
+        headers = {**self._id_headers(), "x-darkroom-estimated-cost": usd(from_micros(micros))}
+        if notes:
+            headers["x-darkroom-notes"] = notes_header(notes)
+        return headers
 
     # From an answer to bytes.
 
@@ -209,14 +262,13 @@ class Visit:
         self._note(answer, joined)
         if joined and not answer.prompt:  # no prompt is kept; the request that repeats another says the same
             answer = replace(answer, prompt=job.request.prompt)
+        begins, seconds = self._desk.origin(self._scope, self._headers), time.perf_counter() - self._began
         try:
-            links = await self._links(answer) if ask.links else ()
+            outgoing = await rendered(self._desk, (self._dialect, self._route), ask, answer, begins, seconds)
         except (OSError, ValueError) as error:  # a full disk: paid for all the same, and there for a retry
             if not joined:
                 self._desk.repeats.remember(job, answer)
             raise Failure(Fault.UNAVAILABLE, UNSTORED, retry_after=1.0) from error
-        pixels = await self._pixels(answer) if ask.pixels else ()
-        outgoing = self._route.render(ask, self._served(answer, links, pixels))
         delivered = not gone(self._receive)
         if delivered:
             delivered = await respond(self._send, outgoing, self._answer_headers(answer), self._receive)
@@ -232,14 +284,6 @@ class Visit:
         else:
             await self._desk.repeats.keep(answer)
 
-    async def _links(self, answer: Answer) -> list[str]:
-        stored = answer.stored or [await self._desk.store.put(picture.image) for picture in answer.pictures]
-        begins = self._desk.origin(self._scope, self._headers)
-        return [self._desk.link(self._dialect, each, begins) for each in stored]
-
-    async def _pixels(self, answer: Answer) -> list[bytes]:
-        return [(await self._desk.studio.pixels(picture.image))[2] for picture in answer.pictures]
-
     def _answer_headers(self, answer: Answer) -> dict[str, str]:
         provider, _, model = answer.offer.partition("/")
         headers = {
@@ -250,8 +294,12 @@ class Visit:
             "x-darkroom-cost": usd(from_micros(answer.charged)),
             "x-darkroom-attempts": str(answer.attempts),
         }
-        if answer.job != self._id:
-            headers["x-darkroom-repeats"] = answer.job
+        repeated = answer.job if answer.job != self._id else answer.repeats
+        if repeated is not None:
+            headers["x-darkroom-repeats"] = repeated
+        if answer.job == self._id and answer.how is not None:
+            headers["x-darkroom-cache"] = answer.how
+            headers |= {} if answer.how == "miss" else {"age": str(max(0, int(time.time()) - answer.created))}
         if answer.notes:
             headers["x-darkroom-notes"] = notes_header(answer.notes)
         return headers
@@ -283,7 +331,7 @@ class Visit:
 
     # Event by event.
 
-    async def _stream(self, ask: Ask, job: Job) -> int:
+    async def _stream(self, ask: Ask, job: Job, pause: float) -> int:
         """Unfinished pictures as they come, then the finished ones. Errors before the first event are plain answers."""
         streaming = self._route.streaming
         if streaming is None:
@@ -297,7 +345,7 @@ class Visit:
         began = False
         while True:
             waiting = asyncio.create_task(events.get())
-            await asyncio.wait({work, waiting}, timeout=ALIVE_S, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({work, waiting}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
             pieces: Sequence[Buffer] | None = waiting.result() if waiting.done() else None
             if pieces is None:
                 waiting.cancel()
@@ -341,6 +389,7 @@ class Visit:
             "quoted": answer.quoted,
             "charged": 0 if joined else answer.charged,
             "joined": joined,
+            "cache": "" if joined else answer.how or "",
         }
 
     def _tell(self, status: int) -> None:
@@ -357,5 +406,5 @@ class Visit:
             )
         )
 
-    def _served(self, answer: Answer, links: Sequence[str] = (), pixels: Sequence[bytes] = ()) -> Served:
-        return served(answer, links, pixels, time.perf_counter() - self._began)
+    def _served(self, answer: Answer) -> Served:
+        return served(answer, (), (), time.perf_counter() - self._began)

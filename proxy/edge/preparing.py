@@ -7,6 +7,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
+from typing import cast, get_args
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -14,8 +15,9 @@ from msgspec.structs import replace
 from providers.contract import Code, Edit, Failure, Fault, Format, Image, ImageRequest, Moderation, Note
 from proxy.dialects.contract import Ask, Dialect, Generating, Incoming, Source
 from proxy.edge.desk import Desk
+from proxy.edge.terms import terms
 from proxy.enhance import Words
-from proxy.job import Job
+from proxy.job import Cache, Job
 from proxy.ledger.accounts import Key
 from proxy.ledger.assets import AssetRow
 from proxy.pictures import check_mask
@@ -49,6 +51,7 @@ class Preparation:
         request = await self._request(ask)
         headers = incoming.headers
         idempotency = headers.get("idempotency-key") or None
+        route = terms(headers, self._desk.catalogue.lines, ask.providers)
         job = Job(
             id=id_,
             key=self._key,
@@ -61,9 +64,13 @@ class Preparation:
             retry=_count(headers.get("x-stainless-retry-count")),
             strict=_strict(headers.get("x-darkroom-strict", "false"), ask.notes),
             max_cost=_ceiling(headers.get("x-darkroom-max-cost")),
+            max_seconds=route.max_seconds,
+            regions=route.regions,
+            policy=route.policy,
             keep=ask.links or idempotency is not None or self._route.accept is not None,
+            cache=_cache(headers.get("x-darkroom-cache")),
             finish=ask.finish,
-            providers=frozenset(ask.providers) if ask.providers else None,
+            providers=route.providers,
             recall=ask.recall,
             notes=ask.notes,
         )
@@ -184,6 +191,16 @@ def _strict(text: str, notes: Sequence[Note]) -> bool:
             detail = f"This would not be done as asked: {note.field}: {note.detail}."
             raise Failure(Fault.REJECTED, detail, field=note.field)
     return strict
+
+
+def _cache(text: str | None) -> Cache | None:
+    if text is None:
+        return None
+    wanted = text.strip().lower()
+    if wanted not in get_args(Cache):
+        detail = f"X-Darkroom-Cache takes {', '.join(get_args(Cache))}; not '{text[:40]}'."
+        raise Failure(Fault.REJECTED, detail, code=Code.INVALID, field="cache")
+    return cast(Cache, wanted)
 
 
 def _ceiling(text: str | None) -> Decimal | None:

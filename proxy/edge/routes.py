@@ -22,13 +22,19 @@ from msgspec.structs import replace
 from providers.contract import Code, Failure, Fault, Secret
 from proxy.dialects.contract import Dialect, Generating, Incoming, Informing, Outgoing, Talking
 from proxy.edge import documentation
-from proxy.edge.answering import refusal, request_id
+from proxy.edge.answering import BROKEN, refusal, request_id
+from proxy.edge.campaigns import Campaigns
 from proxy.edge.desk import Desk
-from proxy.edge.generating import BROKEN, Speaker, Visit
+from proxy.edge.generating import Speaker, Visit
+from proxy.edge.pickup import Pickup, again
+from proxy.edge.shelf import Shelf
 from proxy.edge.talking import NOBODY, Conversation
 from proxy.edge.wire import GoneError, origin, respond
 from proxy.events import RequestEnded
+from proxy.explain import explain_served
 from proxy.ledger.accounts import Key
+from proxy.ledger.book import JobState
+from proxy.ledger.submissions import served
 
 JSON = {"content-type": "application/json"}
 AnyRequest = Request[Any, Any, Any]
@@ -47,6 +53,7 @@ class Edge:
     ) -> None:
         """`metrics` renders the exposition where it is served on this address; the first dialect speaks for all."""
         self._desk = desk
+        self._shelf = Shelf(desk.catalogue)
         self._dialects = dialects
         self._metrics = metrics
         self._metrics_token = metrics_token
@@ -64,10 +71,16 @@ class Edge:
                 answer = make(dialect, entry)  # type: ignore[arg-type]
                 handlers.append(_handler([entry.path, f"/{dialect.name}{entry.path}"], entry.method, answer))
         first = self._dialects[0]
+        campaigns = Campaigns(self._desk, self._speakers())
         links = {dialect.links.rpartition("/")[0] for dialect in self._dialects}
         handlers.append(_handler([f"{path}/{{name:str}}" for path in sorted(links)], "GET", self._picture))
         handlers += [
             _handler("/v1/darkroom/requests/{id:str}", "GET", self._authenticated(first, self._request_state)),
+            *[
+                _handler(f"/v1/darkroom/{name}", "POST", self._authenticated(first, answer, operation=name))
+                for name, answer in (("plan", campaigns.plan), ("estimate", campaigns.estimate))
+            ],
+            _handler("/v1/darkroom/webhook-secret", "GET", self._authenticated(first, self._webhook_secret)),
             _handler("/v1/darkroom/openapi.json", "GET", self._openapi),
             _handler("/v1/darkroom/docs", "GET", self._page),
             _handler("/health/live", "GET", self._live),
@@ -112,16 +125,17 @@ class Edge:
 
         Where dialects share a path, each request tells which it speaks; under `/<dialect>` the path says it.
         """
+        return {path: self._generating(speakers) for path, speakers in self._speakers().items()}
+
+    def _speakers(self) -> dict[str, list[Speaker]]:
+        """Who answers each path that makes pictures; the one that takes what nobody claims is the last."""
         speakers: dict[str, list[Speaker]] = defaultdict(list)
         for dialect in self._dialects:
             for entry in dialect.routes:
                 if isinstance(entry, Generating):
                     speakers[entry.path].append((dialect, entry))
                     speakers[f"/{dialect.name}{entry.path}"].append((dialect, entry))
-        return {
-            path: self._generating(sorted(found, key=lambda speaker: speaker[1].claims is None))
-            for path, found in speakers.items()
-        }
+        return {path: sorted(found, key=lambda speaker: speaker[1].claims is None) for path, found in speakers.items()}
 
     def _generating(self, speakers: Sequence[Speaker]) -> ASGIApp:
         dialect, entry = speakers[-1]
@@ -138,7 +152,7 @@ class Edge:
 
     def _informing(self, dialect: Dialect, entry: Informing) -> Answerer:
         async def tell(key: Key, incoming: Incoming) -> Outgoing:
-            return entry.answer(incoming, self._desk.cards(key, dialect.name))
+            return entry.answer(incoming, self._desk.cards(key, dialect.name, await self._shelf.prices()))
 
         return self._authenticated(dialect, tell, entry)
 
@@ -154,13 +168,15 @@ class Edge:
         dialect: Dialect,
         tell: Callable[[Key, Incoming], Awaitable[Outgoing]],
         entry: Informing | Talking | None = None,
+        *,
+        operation: str = "inform",
     ) -> Answerer:
         public = isinstance(entry, Talking) and entry.public
         told = partial(
             RequestEnded,
             dialect=dialect.name,
             route=entry.path if entry is not None else "",
-            operation="talk" if isinstance(entry, Talking) else "inform",
+            operation="talk" if isinstance(entry, Talking) else operation,
         )
 
         async def answer(request: AnyRequest) -> Outgoing:
@@ -201,9 +217,21 @@ class Edge:
 
     async def _request_state(self, key: Key, incoming: Incoming) -> Outgoing:
         """What became of a request, for the team that made it; its pictures as links, if they are kept."""
+        base = (self._desk.public_url or incoming.origin).rstrip("/")
+        slip = await self._desk.slips.find(incoming.parts["id"], key.team)
         state = await self._desk.ledger.job(incoming.parts["id"])
-        if state is None or state.team != key.team:
+        told: dict[str, Any] = {}
+        if state is not None and state.team == key.team:
+            told = await self._job_told(state, None if slip is not None else base)
+        elif slip is None:
             raise Failure(Fault.REJECTED, "There is no such request of this team.", code=Code.UNKNOWN_ROUTE)
+        if slip is not None:
+            told |= await Pickup(self._desk).told(slip, base)
+        headers = again(slip.id) if slip is not None and told["state"] == "open" else {}
+        return Outgoing(headers={**JSON, **headers}, body=(msgspec.json.encode(told),))
+
+    async def _job_told(self, state: JobState, base: str | None) -> dict[str, Any]:
+        """What the ledger knows of a request; with links to its pictures, where `base` says what they begin with."""
         told: dict[str, Any] = {
             "id": state.job,
             "object": "darkroom.request",
@@ -213,12 +241,19 @@ class Edge:
             "finished": state.finished and state.finished // 1000,
             "images": None,
         }
-        answer = await self._desk.repeats.answer_of(state)
-        if answer is not None:
-            base = (self._desk.public_url or incoming.origin).rstrip("/")
+        found = await self._desk.ledger.read(lambda connection: served(connection, state.job))
+        if found is not None:
+            told |= explain_served(found)
+        answer = await self._desk.repeats.answer_of(state) if base is not None else None
+        if answer is not None and base is not None:
             links = [self._desk.link(self._dialects[0], stored, base) for stored in answer.stored]
             told["images"] = [{"url": link} for link in links]
-        return Outgoing(headers=JSON, body=(msgspec.json.encode(told),))
+        return told
+
+    async def _webhook_secret(self, key: Key, _: Incoming) -> Outgoing:
+        """What verifies the messages that a key's requests send."""
+        told = {"object": "darkroom.webhook_secret", "secret": self._desk.webhooks.secret_of(key.key)}
+        return Outgoing(headers={**JSON, "cache-control": "no-store"}, body=(msgspec.json.encode(told),))
 
     async def _picture(self, request: AnyRequest) -> Outgoing:
         """A stored picture, to whoever has its link."""

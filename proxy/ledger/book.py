@@ -43,6 +43,8 @@ from proxy.ledger.tables import balances, budgets, entries, holds, jobs
 T = TypeVar("T")
 GROUP = 256
 """Most orders in one transaction."""
+TWINS = 4
+"""Most jobs looked at for one whose pictures would do: the latest one's may be gone, or not all there."""
 
 
 class BudgetState(Struct, frozen=True, kw_only=True):
@@ -75,6 +77,7 @@ class JobState(Struct, frozen=True, kw_only=True):
     print: bytes
     answer: str | None
     recall: str | None = None
+    twin: bytes | None = None
 
 
 class Spent(Struct, frozen=True, kw_only=True):
@@ -222,6 +225,14 @@ class Ledger:
         return await self.read(
             lambda c: _job(c, (jobs.c.print == print_) & (jobs.c.created >= since) & (jobs.c.state != "failed"))
         )
+
+    async def twins(self, team: str, twins: Sequence[bytes], since: int) -> list[JobState]:
+        """A team's latest finished jobs with any of some fingerprints and kept pictures since a moment (ms)."""
+        columns = [jobs.c[name] for name in JobState.__struct_fields__]
+        same = jobs.c.twin.in_(twins) & (jobs.c.team == team) & (jobs.c.created >= since)
+        ended = (jobs.c.state == "done") & jobs.c.answer.is_not(None)
+        query = select(*columns).where(same & ended).order_by(jobs.c.created.desc()).limit(TWINS)
+        return await self.read(lambda c: [JobState(**row) for row in c.execute(query).mappings()])
 
     async def budget(self, team: str, key: str) -> list[BudgetState]:
         """Where every budget of a key and its team stands now."""

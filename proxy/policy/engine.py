@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from operator import attrgetter
+from typing import TypeVar
 
 from msgspec import Struct
 
 from pricing import Bill, Billable, Price, Quote, Unpriced, Usage, bill, ceiling, quote
-from providers.contract import Code, Failure, Fault, Fit, ImageRequest, Misfit, Model, fit
+from providers.contract import Code, Failure, Fault, Fit, ImageRequest, Misfit, Model
+from proxy.policy.remembered import Fitting
 
 
 class Offer(Struct, frozen=True, kw_only=True):
@@ -32,6 +35,16 @@ class Offer(Struct, frozen=True, kw_only=True):
     """Drawn on this machine."""
     out: str | None = None
     """Why it cannot be used at all: what the configuration lacks."""
+    region: str | None = None
+    """Where its vendor keeps what it is sent, e.g. `eu` or `us-east`; None where nobody says."""
+    grade: int = 2
+    """How good its pictures are: 1 draft, 2 standard, 3 premium."""
+    seconds: float | None = None
+    """How long it is expected to take, by whoever configured it; what is observed goes before."""
+
+    def named(self, names: frozenset[str]) -> frozenset[str]:
+        """Which of some names mean it: its provider's, its model's, its own."""
+        return names.intersection((self.provider, self.model.name, self.name))
 
 
 class Wish(Struct, frozen=True, kw_only=True):
@@ -50,6 +63,18 @@ class Wish(Struct, frozen=True, kw_only=True):
     """Providers the key may use; None for all."""
     named: frozenset[str] | None = None
     """Providers the caller named; None where any will do."""
+    id: str = ""
+    """Of the request: what lots are drawn by, so that whoever draws them again draws the same."""
+    max_seconds: float | None = None
+    """The longest the caller is willing to wait."""
+    regions: frozenset[str] | None = None
+    """Where what is sent may be kept; None for anywhere. `eu` covers `eu-west`."""
+    pin: str | None = None
+    """The provider, or the offer, that serves this name for the caller's team."""
+    bans: frozenset[str] = frozenset()
+    """Providers, models and offers the caller's team does not want."""
+    policy: str | None = None
+    """The name of the policy that decides."""
 
 
 class Standing(Struct, frozen=True):
@@ -60,6 +85,16 @@ class Standing(Struct, frozen=True):
     fault: Fault = Fault.UNAVAILABLE
     retry_after: float | None = None
     """Seconds until it may be tried again."""
+    error_rate: float | None = None
+    """Share of its latest requests that failed, 0 to 1; None where there were too few to say. Likewise below."""
+    p50: float | None = None
+    """Seconds that half of its latest requests took at most."""
+    p95: float | None = None
+    p99: float | None = None
+    in_flight: int = 0
+    """Requests it has now, those that wait for it included."""
+    room: int | None = None
+    """How many it takes at once; None where nobody knows."""
 
 
 WELL = Standing()
@@ -74,7 +109,7 @@ class World(Struct, frozen=True, kw_only=True):
     """By offer; an offer that is not in it is well."""
 
 
-class Candidate(Struct, frozen=True):
+class Candidate(Struct, frozen=True, gc=False):
     """An offer, the request in its terms, what its price depends on, and what that would cost."""
 
     offer: Offer
@@ -84,7 +119,7 @@ class Candidate(Struct, frozen=True):
     """None for a misfit."""
 
 
-class Drop(Struct, frozen=True):
+class Drop(Struct, frozen=True, gc=False):
     """The offer is out, and how to say so if no other is left."""
 
     reason: str
@@ -94,7 +129,7 @@ class Drop(Struct, frozen=True):
     retry_after: float | None = None
 
 
-class Score(Struct, frozen=True):
+class Score(Struct, frozen=True, gc=False):
     """The offer stays, and is worth so many USD more or less for it."""
 
     usd: Decimal
@@ -106,9 +141,11 @@ KEEP = Score(ZERO, "")
 """What a rule answers that has nothing against an offer and nothing for it."""
 
 Rule = Callable[[Candidate, Wish, World], Drop | Score]
+Asked = TypeVar("Asked", bound=Callable[..., Drop | Score])
+"""A rule as it is written: some take settings besides."""
 
 
-class Choice(Struct, frozen=True):
+class Choice(Struct, frozen=True, gc=False):
     """An offer that may serve the request."""
 
     candidate: Candidate
@@ -139,7 +176,7 @@ class Choice(Struct, frozen=True):
         return self.candidate.quote
 
 
-class Out(Struct, frozen=True):
+class Out(Struct, frozen=True, gc=False):
     """An offer that may not, the rule that said so, and how many rules it passed before."""
 
     candidate: Candidate
@@ -153,6 +190,8 @@ class Plan(Struct, frozen=True):
 
     choices: tuple[Choice, ...]
     out: tuple[Out, ...]
+    policy: str | None = None
+    """The name of the policy that decided."""
 
     def failure(self) -> Failure:
         """Why nothing is left to try: said by the offer that came furthest."""
@@ -169,35 +208,78 @@ class Plan(Struct, frozen=True):
         )
 
 
+Nothing = Callable[[Wish, World], bool]
+
+
+def unless(nothing: Nothing) -> Callable[[Asked], Asked]:
+    """Tell the engine when a rule has nothing to say about any offer, so that it is not asked about each."""
+
+    def told(rule: Asked) -> Asked:
+        rule.__dict__["nothing"] = nothing
+        return rule
+
+    return told
+
+
 def plan(rules: Sequence[tuple[str, Rule]], wish: Wish, offers: Iterable[Offer], world: World) -> Plan:
     """Ask every rule about every offer; the first `Drop` ends an offer, the `Score`s of the others add up."""
-    choices: list[Choice] = []
-    out: list[Out] = []
-    for offer in offers:
-        candidate = _consider(offer, wish, world)
-        reasons: list[tuple[str, Score]] = []
-        for passed, (name, rule) in enumerate(rules):
+    fitting = Fitting(wish.request, any_area=wish.any_area)
+    day = world.now.date()
+    left: list[_Left] = [(place, _consider(offer, fitting, day), []) for place, offer in enumerate(offers)]
+    out: dict[int, Out] = {}
+    for passed, (name, rule) in enumerate(rules):
+        if _silent(rule, wish, world):
+            continue
+        before = len(out)
+        for place, candidate, reasons in left:  # rule by rule: the interpreter is faster at asking the same one again
             verdict = rule(candidate, wish, world)
             if verdict is KEEP:
                 continue
-            if isinstance(verdict, Drop):
-                out.append(Out(candidate, name, verdict, passed))
-                break
-            reasons.append((name, verdict))
-        else:
-            worth = sum([score.usd for _, score in reasons], ZERO)
-            choices.append(Choice(candidate, worth, tuple(reasons)))
+            if isinstance(verdict, Score):
+                reasons.append((name, verdict))
+            else:
+                out[place] = Out(candidate, name, verdict, passed)
+        if len(out) > before:
+            left = [each for each in left if each[0] not in out]
+    choices = [Choice(candidate, _worth(reasons), tuple(reasons)) for _, candidate, reasons in left]
     if len(choices) > 1:
-        choices.sort(key=lambda choice: (-choice.worth, choice.offer.name))
-    return Plan(tuple(choices), tuple(out))
+        choices.sort(key=_name)
+        choices.sort(key=_WORTH, reverse=True)  # those worth the same stay in the order of their names
+    return Plan(tuple(choices), tuple([out[place] for place in sorted(out)]), wish.policy)
 
 
-def _consider(offer: Offer, wish: Wish, world: World) -> Candidate:
-    fitted = fit(wish.request, offer.model, any_area=wish.any_area)
+_Left = tuple[int, Candidate, list[tuple[str, Score]]]
+"""An offer that no rule asked so far has dropped: its place among the offers, and what was said for and against it."""
+_WORTH = attrgetter("worth")
+
+
+def _worth(reasons: list[tuple[str, Score]]) -> Decimal:
+    return sum([score.usd for _, score in reasons], ZERO)
+
+
+def _name(choice: Choice) -> str:
+    return choice.candidate.offer.name
+
+
+def _silent(rule: Rule, wish: Wish, world: World) -> bool:
+    nothing: Nothing | None = getattr(rule, "nothing", None)
+    return nothing is not None and nothing(wish, world)
+
+
+def _consider(offer: Offer, fitting: Fitting, day: date) -> Candidate:
+    fitted = fitting.to(offer.model)
     if isinstance(fitted, Misfit):
         return Candidate(offer, fitted, Unpriced(fitted.reason))
-    billable = fitted.request.billable()
-    return Candidate(offer, fitted, quote_at(offer, billable, world.now.date()), billable)
+    billable, answer = fitting.quote(fitted.request, price_at(offer, day))
+    if answer is None:
+        answer = _unlisted(day)
+    if isinstance(answer, Unpriced) and offer.ceiling is not None:
+        answer = ceiling(billable, offer.ceiling)
+    return Candidate(offer, fitted, answer, billable)
+
+
+def _unlisted(day: date) -> Unpriced:
+    return Unpriced(f"the book has no price for it on {day}")
 
 
 def price_at(offer: Offer, day: date) -> Price | None:
@@ -211,7 +293,7 @@ def price_at(offer: Offer, day: date) -> Price | None:
 def quote_at(offer: Offer, billable: Billable, day: date) -> Quote | Unpriced:
     """The most a request can cost at an offer: by the book's price, else by the operator's ceiling."""
     price = price_at(offer, day)
-    answer = Unpriced(f"the book has no price for it on {day}") if price is None else quote(price, billable)
+    answer = _unlisted(day) if price is None else quote(price, billable)
     if isinstance(answer, Unpriced) and offer.ceiling is not None:
         return ceiling(billable, offer.ceiling)
     return answer

@@ -39,6 +39,7 @@ class Folder(_Load, frozen=True, kw_only=True, tag="folder"):
     """A diffusers pipeline from a local folder, as `save_pretrained` writes it. Safetensors only; no code is run."""
 
     path: Annotated[str, Meta(min_length=1)]
+    """Where it lies on this machine."""
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     """Precision of the weights; `auto` is bfloat16 on a GPU and float32 on a CPU."""
     device: Annotated[str, Meta(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
@@ -46,6 +47,7 @@ class Folder(_Load, frozen=True, kw_only=True, tag="folder"):
     steps: Steps | None = None
     """Denoising steps where the request does not say; None leaves it to the pipeline. Likewise below."""
     guidance: Guidance | None = None
+    """How closely the prompt is followed where the request does not say."""
 
 
 Load = Untrained | Folder

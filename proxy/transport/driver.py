@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from math import inf, isfinite
@@ -17,11 +17,11 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
+from msgspec import Struct
 
 from providers.contract import (
     Account,
     Call,
-    Conversation,
     Drawn,
     Event,
     Failure,
@@ -33,7 +33,7 @@ from providers.contract import (
     Provider,
     Render,
     Reply,
-    Result,
+    Step,
     Ticket,
 )
 from proxy.renderer import Renderer
@@ -64,6 +64,15 @@ class Watcher(Protocol):
         """Show an unfinished picture."""
 
 
+class Turn(Struct):
+    """How far a conversation has come towards paying. Written by the driver, watched by whoever may break it off."""
+
+    patience: float
+    """Seconds until when what pays has to be sent; from then on only the deadline ends it."""
+    paid: bool = False
+    """Something was sent that may have to be paid for."""
+
+
 class Transport:
     """Holds conversations. One per process."""
 
@@ -88,7 +97,7 @@ class Transport:
 
     async def hold(
         self,
-        conversation: Conversation,
+        conversation: Generator[Step, Any, T],
         provider: Provider,
         account: Account,
         watcher: Watcher,
@@ -96,19 +105,25 @@ class Transport:
         deadline: float,
         lease: Lease,
         paid: bool = False,
-    ) -> Result:
+        turn: Turn | None = None,
+    ) -> T:
         """Hold a conversation to its end. Raises `Failure`, AMBIGUOUS if it may have been paid for without an answer.
 
-        `deadline` is in seconds from now; `paid` says that the conversation takes up a job paid for earlier.
+        `deadline` is in seconds from now; `paid` says that the conversation takes up a job paid for earlier. `turn`
+        gives it less time as long as it has sent nothing that pays.
         """
         talk = _Talk(self, provider, account, watcher, lease, paid)
-        with self._deadlines.within(deadline) as limit:
+        began = time.monotonic()
+        with self._deadlines.within(deadline if turn is None else min(deadline, turn.patience)) as limit:
             try:
                 step = next(conversation)
                 while True:
+                    if turn is not None and isinstance(step, Call) and step.pays:
+                        turn.paid = True
+                        limit.at = began + deadline
                     step = conversation.send(await talk.take(step))
             except StopIteration as end:
-                result: Result = end.value
+                result: T = end.value
                 return result
             except Failure as failure:
                 if talk.paid and failure.usage is None and failure.fault is Fault.MALFORMED:
@@ -118,7 +133,7 @@ class Transport:
                 if not limit.over():
                     raise
                 fault = Fault.AMBIGUOUS if talk.paid else Fault.UNAVAILABLE
-                raise Failure(fault, f"no result within {deadline:g} seconds") from error
+                raise Failure(fault, f"no result within {round(limit.at - began, 2):g} seconds") from error
             except Exception as error:  # a mistake in an adapter must not leave its hold hanging
                 fault = Fault.AMBIGUOUS if talk.paid else Fault.MALFORMED
                 raise Failure(fault, f"the adapter broke on the vendor's reply ({type(error).__name__})") from error

@@ -68,6 +68,13 @@ class Guard:
             raise ForbiddenError("the link is not an https URL")
         return self._guarded
 
+    def check(self, url: str) -> None:
+        """Raises LinkError for a link that may never be followed. Where a name leads is seen when it is followed."""
+        with _told():
+            host = urlsplit(url).hostname or ""
+            if self.session_for(url) is self._guarded and _is_address(host) and not is_public(host):
+                raise ForbiddenError("the link leads to a private address")
+
     async def fetch(self, url: str, lease: Lease) -> bytes:
         """What is behind a link. Raises LinkError."""
         with _told():
@@ -111,6 +118,14 @@ def _told() -> Iterator[None]:
         raise LinkError(f"its host does not answer as it should ({type(error).__name__})") from error
     except Failure as failure:  # larger than allowed
         raise LinkError(failure.detail, forbidden=True) from failure
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 def is_public(address: str) -> bool:

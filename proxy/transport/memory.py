@@ -69,27 +69,46 @@ class Lease:
     holding some, two requests could wait for each other for ever.
     """
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, family: _Family | None = None) -> None:
         self._room = room
-        self._first = asyncio.Lock()
+        self._family = family or _Family()
         self.held = 0
 
     async def claim(self, size: int) -> None:
         """Hold `size` bytes more."""
         if size <= SMALL:
             return
-        async with self._first:
-            if self.held:
+        family = self._family
+        async with family.first:
+            if family.held:
                 self._room.take(size)
             else:
                 await self._room.claim(size)
             self.held += size
+            family.held += size
+
+    def branch(self) -> Lease:
+        """A lease for a call that may go on when this request was answered: what it holds is given back by itself."""
+        return Lease(self._room, self._family)
+
+    def join(self, branch: Lease) -> None:
+        """Hold what a branch held: its reply is the answer."""
+        self.held, branch.held = self.held + branch.held, 0
 
     def release(self) -> None:
         """Give everything back."""
         held, self.held = self.held, 0
         if held:
+            self._family.held -= held
             self._room.give(held)
+
+
+class _Family:
+    """A lease and its branches, which wait as one."""
+
+    def __init__(self) -> None:
+        self.first = asyncio.Lock()
+        self.held = 0
 
 
 async def read_whole(response: aiohttp.ClientResponse, limit: int, lease: Lease) -> bytes | bytearray:

@@ -18,7 +18,6 @@ import pytest_asyncio
 
 from providers.contract import Code, Failure, Fault
 from providers.sandbox import DETAILS
-from proxy import health
 from proxy.dialects.contract import Dialect, Generating
 from proxy.ledger.accounts import Accounts, parse_budget, parse_count
 from proxy.ledger.book import end_hold
@@ -306,7 +305,7 @@ async def test_a_fault_has_the_dialects_own_status_and_shape(
         raise Failure(fault, DETAILS[fault], retry_after=0.001 if fault is Fault.THROTTLED else None)
 
     monkeypatch.setattr(here.home.painter, "draw", fails)
-    monkeypatch.setattr(health, "CREDENTIAL_S", 0.001)  # the next test has nothing to do with this one
+    monkeypatch.setattr("proxy.health.breaker.CREDENTIAL_S", 0.001)  # the next test has nothing to do with this one
     answer = await team.example(dialect, route, example(dialect, route))
     if route.accept is None:
         expected = dialect.render_error(Failure(fault, DETAILS[fault], retry_after=1.0))

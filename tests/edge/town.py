@@ -27,7 +27,7 @@ from providers.contract import Code, Drawn, Failure, Fault, Image, Render
 from providers.sandbox import DETAILS, OPERATIONS
 from proxy.dialects import NAMES, load
 from proxy.dialects.contract import Dialect, Generating, Route
-from proxy.edge.generating import BROKEN
+from proxy.edge.answering import BROKEN
 from proxy.ledger.tables import balances, entries
 from proxy.renderer import CardRenderer
 from proxy.renderer.asked import seeds_of, size_of

@@ -58,6 +58,15 @@ def rules() -> dict[str, str]:
 
 
 @cache
+def alerts() -> list[dict[str, Any]]:
+    """What a person is to look at."""
+    read: list[dict[str, Any]] = [
+        rule for group in yaml.safe_load((FOLDER / "alerts.yaml").read_text())["groups"] for rule in group["rules"]
+    ]
+    return read
+
+
+@cache
 def series() -> Series:
     """Everything an expression may ask for."""
     known = {"up": SCRAPED} | {name: labels for names in metrics().values() for name, labels in names.items()}

@@ -21,6 +21,7 @@ from tests.grafana.board import (
     FOLDER,
     SCRAPED,
     VOCABULARY,
+    alerts,
     board,
     exposed,
     filled_in,
@@ -164,6 +165,28 @@ def test_a_running_server_offers_what_the_board_was_checked_against(tmp_path: Pa
         assert names == metrics()[metric]
 
 
+# What wakes a person.
+
+
+@pytest.mark.parametrize("alert", alerts(), ids=lambda alert: str(alert["alert"]))
+def test_an_alert_asks_for_what_there_is_and_says_what_to_do(alert: dict[str, Any]) -> None:
+    made = read(alert["expr"])
+    assert made.wrong == []
+    assert made.names
+    assert alert["labels"]["severity"] in {"warning", "critical"}
+    said = alert["annotations"]
+    assert set(said) == {"summary", "description"}
+    assert {name for text in said.values() for name in re.findall(r"\$labels\.(\w+)", text)} <= made.labels
+    assert "`" in said["description"]  # a command, or a setting
+
+
+def test_every_alert_is_tested_where_it_fires() -> None:
+    tested = yaml.safe_load((FOLDER / "alerts_test.yaml").read_text())["tests"]
+    fires = {case["alertname"] for test in tested for case in test["alert_rule_test"] if case["exp_alerts"]}
+    quiet = {case["alertname"] for test in tested for case in test["alert_rule_test"] if not case["exp_alerts"]}
+    assert fires == quiet == {alert["alert"] for alert in alerts()}
+
+
 # How it is shown.
 
 
@@ -193,7 +216,7 @@ def test_money_is_in_usd_time_in_seconds_and_a_share_in_percent() -> None:
             if panel["type"] == "table":
                 continue
             assert ("_usd" in asked) == (unit == "currencyUSD"), panel["title"]
-            assert ("_seconds_bucket" in asked) == (unit == "s"), panel["title"]
+            assert ("_seconds_bucket" in asked or "offer_seconds" in asked) == (unit == "s"), panel["title"]
             if unit in ("reqpm", "suffix: /min"):
                 assert asked.startswith("60 * ") or "60 * rate" in asked, panel["title"]
 
@@ -325,7 +348,12 @@ def test_every_file_the_readme_names_is_there() -> None:
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool comes with Prometheus")
 @pytest.mark.parametrize(
-    "command", ["check config prometheus.yml", "check rules rules.yaml", "test rules rules_test.yaml"]
+    "command",
+    [
+        "check config prometheus.yml",
+        "check rules rules.yaml alerts.yaml",
+        "test rules rules_test.yaml alerts_test.yaml",
+    ],
 )
 def test_prometheus_own_tool_agrees(command: str) -> None:
     done = subprocess.run(["promtool", *command.split()], cwd=FOLDER, capture_output=True, text=True, check=False)

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pricing import Billable, Usage
+from pricing import Billable, Usage, to_micros
 from pricing.kinds import Kind, PerCredit, PerImage, Row
 from providers.contract import Model
-from proxy.costs import cost_of, total
+from proxy.costs import cost_of, expected_of, settled, total
 from proxy.ledger.orders import Hold
 from proxy.policy import Offer
 from tests.pricing.asking import DAY, priced
@@ -108,3 +108,52 @@ def test_a_total_adds_what_is_known_and_leaves_unknown_what_nobody_said(parts: l
 def test_the_total_of_one_call_is_its_usage() -> None:
     usage = replace(Usage(images=1), image_out=0)
     assert total([usage]) is usage
+
+
+# What the list expects, beside the vendor's own figure.
+
+
+def listed(per: Kind | None, usage: Usage, credit: Decimal | None = None, day: date = DAY) -> int | None:
+    return expected_of(offer(per, credit), Billable(n=3, width=1024, height=1024, quality="low"), usage, day)
+
+
+@pytest.mark.parametrize(
+    ("per", "credit", "usage", "micros"),
+    [
+        (FOUR_CENTS, None, Usage(images=3, usd=Decimal("0.5")), 120_000),
+        (FOUR_CENTS, None, Usage(images=1, usd=Decimal("0.01")), 40_000),
+        (FOUR_CENTS, Decimal("0.02"), Usage(images=2, credits=Decimal(9)), 80_000),
+        (CREDITS, None, Usage(images=1, credits=Decimal(5)), 40_000),
+        (RATES, None, Usage(images=1, image_out=10), to_micros(10 * RATES.image_out / 1_000_000)),
+    ],
+)
+def test_a_vendors_own_figure_is_held_against_the_list_price_of_what_came(
+    per: Kind, credit: Decimal | None, usage: Usage, micros: int
+) -> None:
+    assert listed(per, usage, credit) == micros
+
+
+@pytest.mark.parametrize(
+    ("per", "usage"),
+    [
+        (None, Usage(images=1, usd=Decimal("0.04"))),  # no price
+        (UNLISTED, Usage(images=1, usd=Decimal("0.04"))),  # none for it
+        (FOUR_CENTS, Usage(images=1)),  # no figure
+        (FOUR_CENTS, Usage(images=1, seconds=Decimal(3))),  # none that counts
+        (FOUR_CENTS, Usage(usd=Decimal("0.04"))),  # nothing came
+        (FOUR_CENTS, Usage(images=1, usd=Decimal("NaN"))),  # no amount
+        (FOUR_CENTS, Usage(images=1, usd=Decimal(-1))),
+    ],
+)
+def test_where_there_is_nothing_to_compare_nothing_is_expected(per: Kind | None, usage: Usage) -> None:
+    assert listed(per, usage) is None
+    assert expected_of(None, Billable(), usage, DAY) is None
+
+
+def test_before_a_price_holds_nothing_is_expected() -> None:
+    assert listed(FOUR_CENTS, Usage(images=1, usd=Decimal("0.04")), day=date(1999, 1, 1)) is None
+
+
+def test_what_is_told_of_a_settlement_has_what_the_list_expects() -> None:
+    assert settled(HOLD, 50_000, 1, 40_000).expected == 40_000
+    assert settled(HOLD, 50_000, 1).expected is None

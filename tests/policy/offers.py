@@ -13,7 +13,7 @@ from providers.contract import Generate, Model, Sizes, fit
 from providers.contract.fit import Misfit
 from proxy.policy import Candidate, Drop, Offer, Plan, Rule, Score, Wish, World, plan
 from proxy.policy.engine import quote_at
-from proxy.policy.rules import load
+from proxy.policy.rules import REQUIRED, load
 
 DAY = date(2026, 6, 1)
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -72,7 +72,10 @@ def dropped(made: Plan) -> dict[str, tuple[str, Drop]]:
     return {out.candidate.offer.provider: (out.rule, out.drop) for out in made.out}
 
 
-def alone(name: str, of: Offer, wanted: Wish | None = None, seen: World | None = None) -> Drop | Score:
-    """What one rule says of one offer."""
-    [rule] = [rule for known, rule in RULES if known == name]
-    return rule(candidate(of, wanted), wanted or wish(), seen or world())
+def alone(
+    name: str, offered: Offer, wanted: Wish | None = None, seen: World | None = None, **options: Any
+) -> Drop | Score:
+    """What one rule, with settings if it has some, says of one offer."""
+    rows: list[Any] = [*REQUIRED, {name: options}] if name not in REQUIRED else [*REQUIRED]
+    [rule] = [rule for known, rule in load(rows) if known == name]
+    return rule(candidate(offered, wanted), wanted or wish(), seen or world())

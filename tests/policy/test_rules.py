@@ -14,7 +14,7 @@ from providers.contract import Code, Fault, Fit, Generate, Misfit, Note, Quality
 from proxy.config import PolicyRow
 from proxy.policy import Candidate, Drop, Offer, Rule, Score, Standing, Wish, World
 from proxy.policy.engine import KEEP
-from proxy.policy.rules import NAMES, REQUIRED, load
+from proxy.policy.rules import ALWAYS, NAMES, REQUIRED, load
 from tests.policy.offers import MODEL, RULES, alone, candidate, offer, order, planned, wish, world
 
 NEEDED: list[Any] = list(REQUIRED)
@@ -143,6 +143,7 @@ def test_cheapest_takes_off_what_the_whole_request_may_cost() -> None:
 # Every rule there is.
 
 EVERY: list[tuple[str, Rule]] = load([*NEEDED, *sorted(NAMES - set(REQUIRED))])
+SEEDED = replace(MODEL, honours=frozenset({"seed"}))
 OFFERS = [
     offer(),
     offer(usd=None),
@@ -150,6 +151,8 @@ OFFERS = [
     offer(out="no key"),
     offer(here=True),
     offer(model=replace(MODEL, qualities=(Quality.LOW,))),
+    offer(model=SEEDED, grade=1, region="us-east", seconds=90.0),
+    offer(grade=3, region="eu-west"),
 ]
 WISHES = [
     wish(),
@@ -158,8 +161,12 @@ WISHES = [
     wish(ceiling=Decimal(0)),
     wish(models=frozenset(), providers=frozenset()),
     wish(request=Generate(model="photo", n=10, quality=Quality.MAX), ceiling=Decimal(1)),
+    wish(request=Generate(model="photo", seed=7), id="req_1", max_seconds=30.0, regions=frozenset({"eu"})),
+    wish(pin="b", bans=frozenset({"a"}), named=frozenset({"b"})),
+    wish(pin="a", bans=frozenset({"c"}), named=frozenset({"a"})),
 ]
-WORLDS = [world(), world(a=Standing(usable=False, reason="is sick", retry_after=1.0))]
+TIMED = Standing(error_rate=0.25, p50=0.0, p95=12.0, p99=20.0, in_flight=3, room=4)
+WORLDS = [world(), world(a=Standing(usable=False, reason="is sick", retry_after=1.0)), world(a=TIMED)]
 
 
 @pytest.mark.parametrize(("name", "rule"), EVERY, ids=[name for name, _ in EVERY])
@@ -185,7 +192,18 @@ def test_a_rule_alone_drops_or_moves_an_offer_somewhere(name: str, rule: Rule) -
         for found in [*[candidate(each, wanted) for each in OFFERS], misfit]
     ]
     assert any(verdict is not KEEP for verdict in verdicts)
-    assert any(verdict is KEEP for verdict in verdicts)
+    assert name in ("fastest", "spread") or any(verdict is KEEP for verdict in verdicts)  # they rate every offer
+
+
+@pytest.mark.parametrize(("name", "rule"), EVERY, ids=[name for name, _ in EVERY])
+def test_a_rule_that_says_it_has_nothing_to_say_has_not(name: str, rule: Rule) -> None:
+    nothing = getattr(rule, "nothing", None)
+    quiet = [(wanted, seen) for wanted in WISHES for seen in WORLDS if nothing is not None and nothing(wanted, seen)]
+    assert nothing is None or quiet
+    for wanted, seen in quiet:
+        if name == "spread":
+            continue  # the lots of a request without an id are as good as any, and mean nothing
+        assert all(rule(candidate(each, wanted), wanted, seen) is KEEP for each in OFFERS)
 
 
 def test_the_folder_is_the_registry() -> None:
@@ -208,15 +226,15 @@ def test_a_rule_is_one_function_with_settings_that_refuse_what_they_do_not_know(
 
 def test_rules_are_asked_in_the_order_they_are_written() -> None:
     rows: list[Any] = ["cheapest", "priced", {"prefer_local": {}}, "allowed", "within_ceiling", "capable", "configured"]
-    assert [name for name, _ in load(rows)] == [
-        "cheapest",
-        "priced",
-        "prefer_local",
-        "allowed",
-        "within_ceiling",
-        "capable",
-        "configured",
-    ]
+    written = ["cheapest", "priced", "prefer_local", "allowed", "within_ceiling", "capable", "configured"]
+    assert [name for name, _ in load(rows)] == [*written, *ALWAYS]
+
+
+@pytest.mark.parametrize("named", ALWAYS)
+def test_what_a_caller_or_a_team_forbids_holds_in_every_policy_wherever_it_is_written(named: str) -> None:
+    names = [name for name, _ in load([named, *NEEDED])]
+    assert names[0] == named
+    assert sorted(names) == sorted([*REQUIRED, *ALWAYS])
 
 
 def test_the_default_policy_is_one() -> None:
@@ -240,7 +258,7 @@ def test_an_amount_may_be_written_as_text_or_as_a_number(worth: object) -> None:
 @pytest.mark.parametrize(
     ("rows", "why"),
     [
-        (["cheap"], "there is no rule 'cheap'; there are allowed, capable, cheapest"),
+        (["cheap"], "there is no rule 'cheap'; there are allowed, banned, best, capable, cheapest"),
         ([""], "there is no rule ''"),
         (["__init__"], "there is no rule '__init__'"),
         ([{"cheap": {}}], "there is no rule 'cheap'"),

@@ -15,7 +15,7 @@ from pricing.book import FOLDER
 from pricing.kinds import Free, PerCredit, PerImage, PerToken, Row, Unpublished
 from providers.contract import Background, ControlKind, EditKind, Model, Quality, UpscaleKind
 from providers.contract.model import parse_size
-from proxy.cli.tariff import asking, tariff
+from proxy.tariff import asking, tariff
 
 BOOK = Book.load()
 DAY = max(price.checked for _, _, price in BOOK)

@@ -269,3 +269,24 @@ async def test_one_request_among_many_is_never_stuck_for_want_of_room() -> None:
         async with asyncio.timeout(8):
             await asyncio.gather(*(request() for _ in range(6)))
     assert not await _waits(room.claim(4_000_000))
+
+
+async def test_a_branch_waits_with_its_request_as_one_and_is_given_back_by_itself() -> None:
+    room = Room(1_000_000)
+    lease = Lease(room)
+    won, lost = lease.branch(), lease.branch()
+    await won.claim(800_000)
+    await asyncio.wait_for(lost.claim(800_000), 1)  # the request holds some: it never waits again
+    lease.join(won)
+    lease.release()
+    other = Lease(room)
+    waiting = asyncio.create_task(other.claim(500_000))
+    await _settle()
+    assert not waiting.done()  # the branch that lost has its reply still
+    lost.release()
+    await asyncio.wait_for(waiting, 1)
+    won.release()  # what was joined is not given back twice
+    other.release()
+    await asyncio.wait_for(Lease(room).claim(1_000_000), 1)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(Lease(room).claim(100_000), 0.1)

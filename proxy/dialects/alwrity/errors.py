@@ -40,6 +40,7 @@ BY_CODE: Mapping[Code, int] = {
     Code.UNREACHABLE_LINK: 400,
     Code.BODY_TOO_LARGE: 413,
     Code.UNKNOWN_ASSET: 404,
+    Code.NOT_CACHED: 404,
     Code.CONFLICT: 409,
     Code.PENDING: 409,
     Code.BUDGET: 429,

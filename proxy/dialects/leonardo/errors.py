@@ -36,6 +36,7 @@ BY_CODE: Mapping[Code, tuple[int, str, str]] = {
     Code.NOT_JSON: (400, INVALID, ""),
     Code.UNKNOWN_ASSET: (400, UNEXPECTED, "invalid init image id: "),
     Code.UNREACHABLE_LINK: (400, UNEXPECTED, "couldn't access image: "),
+    Code.NOT_CACHED: (404, BAD, ""),
     Code.CONFLICT: (409, BAD, ""),
     Code.PENDING: (409, UNEXPECTED, ""),
     Code.BUDGET: (400, UNEXPECTED, "not enough api tokens: "),

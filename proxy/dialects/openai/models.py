@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
 
 import msgspec
+from msgspec import Struct
 
-from providers.contract import Code, Failure, Fault
-from proxy.dialects.contract import Card, Incoming, Outgoing
+from providers.contract import Code, Failure, Fault, Model
+from proxy.dialects.contract import Card, Incoming, Outgoing, Sold
 from proxy.dialects.openai.render import JSON
 
 TYPES = frozenset({"image", "image_generation"})
@@ -35,31 +37,104 @@ def retrieve_model(incoming: Incoming, cards: Sequence[Card]) -> Outgoing:
     raise Failure(Fault.REJECTED, detail, code=Code.UNKNOWN_MODEL, field="model")
 
 
+class Capabilities(Struct, frozen=True, kw_only=True):
+    """What a model takes and gives, as data: what `fit` and the policy go by."""
+
+    operations: list[str]
+    sizes: tuple[str, ...]
+    any_size_in_steps_of: int | None
+    smallest_side: int | None
+    """Of any size, where any is drawn; likewise below."""
+    largest_side: int | None
+    most_pixels: int | None
+    default_size: str
+    qualities: tuple[str, ...]
+    output_formats: tuple[str, ...]
+    parameters: list[str]
+    """Optional fields it takes; any other is dropped with a note, or refused where the request is strict."""
+    required: list[str]
+    ranges: Mapping[str, tuple[float, float]]
+    styles: list[str]
+    prompt_limit: int
+    """Characters."""
+    images_per_request: int
+    images_sent_along: int
+    input_formats: list[str]
+    partial_images: int
+    transparent_background: bool
+
+
+class Priced(Struct, frozen=True, kw_only=True):
+    """Where it is to be had. Amounts are USD, as text."""
+
+    id: str
+    provider: str
+    model: str
+    tier: str
+    region: str | None
+    from_usd: str | None
+    """The cheapest plain picture; `X-Darkroom-Dry-Run: plan` tells the price of a request."""
+    unpriced: str | None
+
+
 def _model(card: Card) -> dict[str, Any]:
-    model = card.model
-    sizes = model.sizes
+    prices = [sold.from_usd for sold in card.sold if sold.from_usd is not None]
     return {
         "id": card.name,
         "object": "model",
         "created": CREATED,
         "owned_by": card.providers[0] if card.providers else "darkroom",
-        "shutdown_date": None,
+        "shutdown_date": None if card.ends is None else card.ends.isoformat(),
         "type": "image",
-        "display_name": model.title or card.name,
-        "description": model.description,
+        "display_name": card.title or (card.model.title if card.tier is None else "") or card.name,
+        "description": card.description or card.model.description,
         "served_by": card.served_by,
         "retired": card.retired,
-        "capabilities": {
-            "operations": sorted(model.operations),
-            "sizes": list(sizes.listed),
-            "any_size_in_steps_of": sizes.step or None,
-            "default_size": sizes.default,
-            "qualities": list(model.qualities),
-            "output_formats": list(model.formats),
-            "parameters": sorted(model.honours),
-            "images_per_request": 10,
-            "images_sent_along": model.inputs,
-            "partial_images": model.previews,
-            "transparent_background": "background" in model.honours,
-        },
+        "successor": card.successor,
+        "tier": card.tier,
+        "from_usd": _usd(min(prices)) if prices else None,
+        "offers": [_priced(sold) for sold in card.sold],
+        "capabilities": _capabilities(card.model),
     }
+
+
+def _priced(sold: Sold) -> Priced:
+    return Priced(
+        id=sold.offer,
+        provider=sold.provider,
+        model=sold.model,
+        tier=sold.tier,
+        region=sold.region,
+        from_usd=None if sold.from_usd is None else _usd(sold.from_usd),
+        unpriced=sold.unpriced,
+    )
+
+
+def _usd(amount: Decimal) -> str:
+    return f"{amount.normalize():f}"
+
+
+def _capabilities(model: Model) -> Capabilities:
+    sizes = model.sizes
+    free = sizes.step > 0
+    return Capabilities(
+        operations=sorted(model.operations),
+        sizes=sizes.listed,
+        any_size_in_steps_of=sizes.step or None,
+        smallest_side=sizes.min_side if free else None,
+        largest_side=sizes.max_side if free else None,
+        most_pixels=sizes.max_pixels if free else None,
+        default_size=sizes.default,
+        qualities=model.qualities,
+        output_formats=model.formats,
+        parameters=sorted(model.honours),
+        required=sorted(model.needs),
+        ranges=model.ranges,
+        styles=sorted(model.styles),
+        prompt_limit=model.prompt_limit,
+        images_per_request=10,
+        images_sent_along=model.inputs,
+        input_formats=sorted(model.accepts.formats) if model.inputs else [],
+        partial_images=model.previews,
+        transparent_background="background" in model.honours,
+    )

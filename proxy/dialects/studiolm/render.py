@@ -96,6 +96,7 @@ BY_CODE: Mapping[Code, tuple[int, str]] = {
     Code.NOT_JSON: (400, INVALID),
     Code.UNREACHABLE_LINK: (400, INVALID),
     Code.BODY_TOO_LARGE: (413, INVALID),
+    Code.NOT_CACHED: (404, INVALID),
     Code.CONFLICT: (409, INVALID),
     Code.PENDING: (409, SERVER),
     Code.BUDGET: (429, QUOTA),
@@ -126,6 +127,12 @@ FIELDS = {
     "strength": "denoising_strength",
     "image": "reference_image",
     "max_cost": "X-Darkroom-Max-Cost",
+    "max_seconds": "X-Darkroom-Max-Seconds",
+    "policy": "X-Darkroom-Policy",
+    "provider": "X-Darkroom-Providers",
+    "region": "X-Darkroom-Region",
+    "webhook": "X-Darkroom-Webhook",
+    "keep_alive": "X-Darkroom-Keep-Alive",
     "strict": "X-Darkroom-Strict",
 }
 """Our field, StudioLM's, where they differ."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import partial, update_wrapper
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
@@ -15,15 +15,20 @@ from proxy.policy.engine import Rule
 NAMES = frozenset(module.name for module in iter_modules(__path__))
 REQUIRED = ("configured", "capable", "allowed", "priced", "within_ceiling")
 """Without these a plan could hold an offer that cannot be asked, must not be, or costs what nobody knows or wants."""
+ALWAYS = ("providers", "banned", "pinned", "region", "max_seconds")
+"""Asked at the end where a policy does not name them: what a caller or a team forbids is out under every policy."""
+
+Rows = Sequence[str | Mapping[str, Mapping[str, Any]]]
+"""Rules as they are written: names, or one name with its settings."""
 
 
-def load(rows: Sequence[str | Mapping[str, Mapping[str, Any]]]) -> list[tuple[str, Rule]]:
-    """The rules of a policy as configured: names, or one name with its settings.
+def load(rows: Rows) -> list[tuple[str, Rule]]:
+    """The rules of a policy as configured, in their order, and after them those that hold in every policy.
 
     Raises ValueError for an unknown name, settings a rule does not have, or a required rule left out.
     """
     rules: list[tuple[str, Rule]] = []
-    for row in rows:
+    for row in [*rows, *_left_out(rows)]:
         if len(row) != 1 and not isinstance(row, str):
             raise ValueError(f"a rule is a name, or one name with its settings, not {', '.join(row) or 'nothing'}")
         name, settings = (row, {}) if isinstance(row, str) else next(iter(row.items()))
@@ -33,7 +38,7 @@ def load(rows: Sequence[str | Mapping[str, Mapping[str, Any]]]) -> list[tuple[st
         rule = module.rule
         if hasattr(module, "Options"):
             try:
-                rule = partial(rule, options=msgspec.convert(settings, module.Options))
+                rule = update_wrapper(partial(rule, msgspec.convert(settings, module.Options)), rule)
             except msgspec.ValidationError as error:
                 raise ValueError(f"rule {name}: {error}") from error
         elif settings:
@@ -45,3 +50,8 @@ def load(rows: Sequence[str | Mapping[str, Mapping[str, Any]]]) -> list[tuple[st
     if missing:
         raise ValueError(f"a policy needs the rules {', '.join(missing)}")
     return rules
+
+
+def _left_out(rows: Rows) -> list[str]:
+    named = {row if isinstance(row, str) else next(iter(row), "") for row in rows}
+    return [name for name in ALWAYS if name not in named]

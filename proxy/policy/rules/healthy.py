@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from proxy.policy.engine import KEEP, WELL, Candidate, Drop, Score, Wish, World
+from proxy.policy.engine import KEEP, WELL, Candidate, Drop, Score, Wish, World, unless
 
 
+@unless(lambda wish, world: not world.health)
 def rule(candidate: Candidate, wish: Wish, world: World) -> Drop | Score:
     """Drop an offer that is not to be tried now."""
     standing = world.health.get(candidate.offer.name, WELL)

@@ -36,6 +36,7 @@ CODES = [
     (Code.UNREACHABLE_LINK, Fault.REJECTED, 400),
     (Code.BODY_TOO_LARGE, Fault.REJECTED, 413),
     (Code.UNKNOWN_ASSET, Fault.REJECTED, 404),
+    (Code.NOT_CACHED, Fault.REJECTED, 404),
     (Code.CONFLICT, Fault.REJECTED, 409),
     (Code.PENDING, Fault.UNAVAILABLE, 409),
     (Code.BUDGET, Fault.QUOTA, 429),

@@ -45,6 +45,7 @@ CODES: list[tuple[Code, Fault, int, str, str | None]] = [
     (Code.UNREACHABLE_LINK, Fault.REJECTED, 400, INVALID, "failed_to_download_image"),
     (Code.UNKNOWN_ASSET, Fault.REJECTED, 404, INVALID, "not_found"),
     (Code.BODY_TOO_LARGE, Fault.REJECTED, 413, INVALID, "request_too_large"),
+    (Code.NOT_CACHED, Fault.REJECTED, 404, INVALID, "not_cached"),
     (Code.CONFLICT, Fault.REJECTED, 409, INVALID, "idempotency_key_in_use"),
     (Code.PENDING, Fault.UNAVAILABLE, 409, "server_error", "request_pending"),
     (Code.BUDGET, Fault.QUOTA, 429, "insufficient_quota", "insufficient_quota"),

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from openai.types import Model as TheirModel
 
-from providers.contract import Code, Failure, Format, Model, Quality, Sizes
-from proxy.dialects.contract import Card, Incoming
+from providers.contract import Code, Failure, Format, Inputs, Model, Quality, Sizes
+from proxy.dialects.contract import Card, Incoming, Sold
 from proxy.dialects.openai.models import list_models, retrieve_model
 from tests.dialects.openai.asking import written
 
@@ -17,17 +19,44 @@ PHOTO = Card(
         title="Photo",
         description="Photographs.",
         operations=frozenset({"generate", "edit.inpaint"}),
-        sizes=Sizes(listed=("1024x1024", "1536x1024"), step=16, default="1536x1024"),
+        sizes=Sizes(
+            listed=("1024x1024", "1536x1024"),
+            step=16,
+            default="1536x1024",
+            min_side=256,
+            max_side=2048,
+            max_pixels=4_000_000,
+        ),
         qualities=(Quality.LOW, Quality.HIGH),
         formats=(Format.PNG, Format.WEBP),
         honours=frozenset({"seed", "background"}),
         inputs=16,
+        accepts=Inputs(formats=frozenset({Format.WEBP, Format.PNG})),
         previews=3,
+        needs=frozenset({"prompt"}),
+        ranges={"seed": (0, 99)},
+        styles={"vivid": "v", "natural": "n"},
+        prompt_limit=4000,
     ),
     providers=("openai", "azure"),
     served_by="openai/gpt-image-2",
+    sold=(
+        Sold(
+            offer="openai/gpt-image-2", provider="openai", model="gpt-image-2", tier="premium", region="us",
+            from_usd=Decimal("0.00500"),
+        ),
+        Sold(offer="azure/gpt-image-2", provider="azure", model="gpt-image-2", unpriced="nobody says"),
+    ),
+)  # fmt: skip
+OLD = Card(
+    name="dall-e-3",
+    model=Model(name="gpt-image-2"),
+    providers=(),
+    served_by="photo",
+    retired=True,
+    ends=date(2026, 5, 12),
+    successor="photo",
 )
-OLD = Card(name="dall-e-3", model=Model(name="gpt-image-2"), providers=(), served_by="photo", retired=True)
 SLASHED = Card(name="vendor/flux-dev", model=Model(name="flux-dev"), providers=("bfl",), served_by="bfl/flux-dev")
 HIDDEN = Card(name="hidden", model=Model(name="h", shows=False), providers=("bfl",), served_by="bfl/h")
 CARDS = [PHOTO, OLD, SLASHED, HIDDEN]
@@ -72,16 +101,47 @@ def test_a_model_has_the_official_keys_and_beside_them_what_it_can_do() -> None:
         "description": "Photographs.",
         "served_by": "openai/gpt-image-2",
         "retired": False,
+        "successor": None,
+        "tier": None,
+        "from_usd": "0.005",
+        "offers": [
+            {
+                "id": "openai/gpt-image-2",
+                "provider": "openai",
+                "model": "gpt-image-2",
+                "tier": "premium",
+                "region": "us",
+                "from_usd": "0.005",
+                "unpriced": None,
+            },
+            {
+                "id": "azure/gpt-image-2",
+                "provider": "azure",
+                "model": "gpt-image-2",
+                "tier": "standard",
+                "region": None,
+                "from_usd": None,
+                "unpriced": "nobody says",
+            },
+        ],
         "capabilities": {
             "operations": ["edit.inpaint", "generate"],
             "sizes": ["1024x1024", "1536x1024"],
             "any_size_in_steps_of": 16,
+            "smallest_side": 256,
+            "largest_side": 2048,
+            "most_pixels": 4_000_000,
             "default_size": "1536x1024",
             "qualities": ["low", "high"],
             "output_formats": ["png", "webp"],
             "parameters": ["background", "seed"],
+            "required": ["prompt"],
+            "ranges": {"seed": [0, 99]},
+            "styles": ["natural", "vivid"],
+            "prompt_limit": 4000,
             "images_per_request": 10,
             "images_sent_along": 16,
+            "input_formats": ["png", "webp"],
             "partial_images": 3,
             "transparent_background": True,
         },
@@ -92,8 +152,26 @@ def test_a_retired_name_says_what_serves_it_and_a_model_without_a_provider_is_ou
     found = listed()[1]
     assert (found["retired"], found["served_by"], found["owned_by"]) == (True, "photo", "darkroom")
     assert found["display_name"] == "dall-e-3"
-    assert found["capabilities"]["any_size_in_steps_of"] is None
+    assert (found["shutdown_date"], found["successor"]) == ("2026-05-12", "photo")
+    assert (found["offers"], found["from_usd"]) == ([], None)
+    for name in ("any_size_in_steps_of", "smallest_side", "largest_side", "most_pixels"):
+        assert found["capabilities"][name] is None
+    assert found["capabilities"]["input_formats"] == []
     assert found["capabilities"]["transparent_background"] is False
+
+
+def test_a_class_is_called_by_its_own_name_and_starts_at_its_cheapest_offer() -> None:
+    offers = [
+        Sold(offer=f"{name}/x", provider=name, model="x", from_usd=Decimal(usd))
+        for name, usd in (("a", "0.1"), ("b", "0.04"))
+    ]
+    model = Model(name="x", title="The X model")
+    card = Card(
+        name="photo.draft", model=model, providers=("a", "b"), served_by="photo.draft", tier="draft", sold=tuple(offers)
+    )
+    outgoing = retrieve_model(Incoming(method="GET", path="", headers={}, parts={"model": "photo.draft"}), [card])
+    found = written(outgoing.body)
+    assert (found["display_name"], found["tier"], found["from_usd"]) == ("photo.draft", "draft", "0.04")
 
 
 @pytest.mark.parametrize("name", ["vendor/flux-dev", "vendor%2Fflux-dev", "/vendor/flux-dev", "vendor%2fflux-dev"])

@@ -214,6 +214,7 @@ CODES: list[tuple[Code, Fault, int, str]] = [
     (Code.NOT_AN_IMAGE, Fault.REJECTED, 400, INVALID),
     (Code.NOT_JSON, Fault.REJECTED, 400, INVALID),
     (Code.UNREACHABLE_LINK, Fault.REJECTED, 400, INVALID),
+    (Code.NOT_CACHED, Fault.REJECTED, 404, INVALID),
     (Code.CONFLICT, Fault.REJECTED, 409, INVALID),
     (Code.PENDING, Fault.UNAVAILABLE, 409, "server_error"),
     (Code.BUDGET, Fault.QUOTA, 429, "insufficient_quota"),

@@ -1,0 +1,145 @@
+"""What our accounts with the vendors hold, and for how long that lasts: asked now and then, where asking is free.
+
+How fast an account empties is read off its own balance, reading by reading: that is the vendor's figure, and counts
+what others spend with the same account. What is paid in between does not count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+from pricing import to_micros
+from providers.contract import Failure, Fault, Image
+from proxy.config import BalancesRow
+from proxy.events import BalanceLow, BalanceRead, BalanceUnknown, Tell
+from proxy.lines import Lane, Line
+from proxy.transport import Lease, Room, Transport
+
+FIRST_S = 10.0
+"""A server that has just started has better things to do."""
+DEADLINE_S = 20.0
+RECENT_S = 6 * 3600.0
+"""How far back the spending is looked at."""
+SOONEST_S = 600.0
+"""It takes so long until anything can be said of it."""
+READINGS = 512
+
+
+class Purse:
+    """The readings of one account."""
+
+    def __init__(self) -> None:
+        self._readings: deque[tuple[float, Decimal]] = deque(maxlen=READINGS)
+
+    def read(self, now: float, usd: Decimal) -> None:
+        """A reading, at a moment of the clock."""
+        self._readings.append((now, usd))
+        while now - self._readings[0][0] > RECENT_S:
+            self._readings.popleft()
+
+    def hours(self) -> float | None:
+        """Hours until it is empty at the pace of the last hours; None while nobody can say, or nothing is spent."""
+        spent = Decimal(0)
+        before: Decimal | None = None
+        for _, usd in self._readings:
+            if before is not None and usd < before:  # a rise is money that came in
+                spent += before - usd
+            before = usd
+        if before is None or not spent:
+            return None
+        span = self._readings[-1][0] - self._readings[0][0]
+        return float(max(Decimal(0), before) / spent) * span / 3600 if span >= SOONEST_S else None
+
+
+class Balances:
+    """Asks the vendors."""
+
+    def __init__(
+        self,
+        lines: Mapping[str, Line],
+        transport: Transport,
+        room: Room,
+        tell: Tell,
+        row: BalancesRow,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Those of all accounts that have a key, at vendors that tell for nothing."""
+        self._transport = transport
+        self._room = room
+        self._tell = tell
+        self._every = row.every_s
+        self._low_micros = to_micros(row.low_usd)
+        self._low_hours = row.low_hours
+        self._clock = clock
+        self._purses = {
+            (name, lane.name): (line, lane, Purse())
+            for name, line in lines.items()
+            if line.provider.balance is not None
+            for lane in line.lanes
+            if lane.account.key
+        }
+        self._low: set[tuple[str, str]] = set()
+        self._unknown: set[tuple[str, str]] = set()
+
+    async def run(self) -> None:
+        """Ask again and again; ends by being cancelled, or at once where there is nobody to ask."""
+        if not self._every or not self._purses:
+            return
+        await asyncio.sleep(min(FIRST_S, self._every))
+        while True:
+            await self.ask()
+            await asyncio.sleep(self._every)
+
+    async def ask(self) -> None:
+        """Ask every vendor once, one after the other."""
+        for place, (line, lane, purse) in self._purses.items():
+            try:
+                usd = await self._asked(line, lane)
+            except Failure as failure:  # it matters to nobody's request; it is said once, until it works again
+                if place not in self._unknown:
+                    self._unknown.add(place)
+                    self._tell(BalanceUnknown(provider=line.name, account=lane.name, why=failure.detail))
+                continue
+            self._unknown.discard(place)
+            purse.read(self._clock(), usd)
+            self._say(place, to_micros(usd), purse.hours())
+
+    async def _asked(self, line: Line, lane: Lane) -> Decimal:
+        assert line.provider.balance is not None
+        lease = Lease(self._room)
+        try:
+            usd = await self._transport.hold(
+                line.provider.balance(lane.account),
+                line.provider,
+                lane.account,
+                _NobodyWatches(),
+                deadline=DEADLINE_S,
+                lease=lease,
+            )
+        finally:
+            lease.release()
+        if not usd.is_finite():
+            raise Failure(Fault.MALFORMED, "the vendor's figure is none")
+        return usd
+
+    def _say(self, place: tuple[str, str], micros: int, hours: float | None) -> None:
+        provider, account = place
+        self._tell(BalanceRead(provider=provider, account=account, micros=micros, hours=hours))
+        if micros >= self._low_micros and (hours is None or hours >= self._low_hours):
+            self._low.discard(place)
+        elif place not in self._low:
+            self._low.add(place)
+            self._tell(BalanceLow(provider=provider, account=account, micros=micros, hours=hours))
+
+
+class _NobodyWatches:
+    async def ticket(self, text: str) -> None:
+        raise AssertionError("to ask for a balance starts no job")
+
+    async def preview(self, image: Image, index: int) -> None:
+        raise AssertionError("to ask for a balance draws nothing")

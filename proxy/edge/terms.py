@@ -1,0 +1,65 @@
+"""What a request's headers say about its route: by which policy, how soon, by whom, and where it may be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from math import isfinite
+
+from msgspec import Struct
+
+from providers.contract import Code, Failure, Fault
+
+MOST_S = 86_400.0
+"""More seconds than a day are no limit."""
+LONGEST = 1024
+"""Characters of a list."""
+
+
+class Terms(Struct, frozen=True):
+    """None where nothing is said."""
+
+    policy: str | None
+    max_seconds: float | None
+    providers: frozenset[str] | None
+    regions: frozenset[str] | None
+
+
+def terms(headers: Mapping[str, str], known: Collection[str], asked: Sequence[str]) -> Terms:
+    """Read them. `known`: the providers there are; `asked`: those the body names. Raises REJECTED."""
+    providers = _listed(headers.get("x-darkroom-providers"), "X-Darkroom-Providers", "provider")
+    if unknown := (providers or frozenset()) - frozenset(known):
+        detail = f"There is no provider '{min(unknown)[:40]}' here."
+        raise Failure(Fault.REJECTED, detail, code=Code.INVALID, field="provider")
+    if asked:
+        providers = frozenset(asked) if providers is None else providers & frozenset(asked)
+    policy = headers.get("x-darkroom-policy")
+    return Terms(
+        policy=None if policy is None else policy.strip(),
+        max_seconds=_seconds(headers.get("x-darkroom-max-seconds")),
+        providers=providers,
+        regions=_listed(headers.get("x-darkroom-region"), "X-Darkroom-Region", "region"),
+    )
+
+
+def _seconds(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not (isfinite(seconds) and 0 < seconds <= MOST_S):
+        detail = f"X-Darkroom-Max-Seconds is a number of seconds, at most a day, not '{text[:40]}'."
+        raise Failure(Fault.REJECTED, detail, code=Code.INVALID, field="max_seconds")
+    return seconds
+
+
+def _listed(text: str | None, header: str, field: str) -> frozenset[str] | None:
+    """Names with commas between them."""
+    if text is None:
+        return None
+    names = frozenset([name.strip() for name in text[:LONGEST].split(",") if name.strip()])
+    if not names or len(text) > LONGEST:
+        detail = f"{header} takes names with commas between them, not '{text[:40]}'."
+        raise Failure(Fault.REJECTED, detail, code=Code.INVALID, field=field)
+    return names

@@ -1,0 +1,108 @@
+"""The calls that serve a request at an offer, and the money that has to be set aside for each of them. Pure."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pricing import Billable, Quote, to_micros
+from providers.contract import Edit, ImageRequest
+from providers.contract.request import split
+from proxy.enhance import NAME, Enhancer
+from proxy.ledger.orders import Hold, HoldOrder
+from proxy.policy import Choice, Offer
+from proxy.policy.engine import quote_at
+
+
+class Part(Struct, frozen=True):
+    """One call to be made, what its price depends on, and the most it may cost, in micro-USD."""
+
+    request: ImageRequest
+    billable: Billable
+    micros: int
+
+
+class Submission(Struct, frozen=True):
+    """A call to an offer, and the hold that pays for it."""
+
+    offer: Offer
+    part: Part
+    hold: Hold
+
+
+def at_once(choice: Choice) -> int:
+    """Pictures in one call; a stream of unfinished ones is about one picture."""
+    return 1 if choice.fit.request.previews else choice.offer.model.at_once
+
+
+def whole(choice: Choice, missing: int) -> list[Part]:
+    """The request as one call, where nothing of it is bought yet and the model takes it as it stands."""
+    request = choice.fit.request
+    if missing != request.n or request.n > at_once(choice) or isinstance(request, Edit):
+        return []
+    return [Part(request, choice.billable, to_micros(choice.quote.usd))]
+
+
+def divided(choice: Choice, request: ImageRequest, day: date) -> list[Part]:
+    """A request as calls that a model can take, each with its own price on a day."""
+    return [_priced(choice.offer, each, day) for each in split(request, at_once(choice))]
+
+
+def said(choice: Choice, parts: list[Part], prompt: str) -> list[Part]:
+    """The calls with a prompt that was written out since, where the model takes one so long."""
+    if len(prompt) > choice.offer.model.prompt_limit:
+        return parts
+    return [
+        part if part.request.prompt == prompt else replace(part, request=replace(part.request, prompt=prompt))
+        for part in parts
+    ]
+
+
+def order(offer: Offer, part: Part) -> HoldOrder:
+    """What one call may cost."""
+    return HoldOrder(
+        provider=offer.provider,
+        model=offer.model.name,
+        micros=part.micros,
+        images=part.request.n,
+        facts=facts(part.billable),
+    )
+
+
+def order_larger(last: Choice) -> HoldOrder:
+    """What making one picture larger afterwards may cost."""
+    return HoldOrder(
+        provider=last.offer.provider,
+        model=last.offer.model.name,
+        micros=to_micros(last.quote.usd),
+        images=0,
+        facts=facts(last.billable),
+        waits=True,
+    )
+
+
+def order_writing(enhancer: Enhancer, request: ImageRequest) -> HoldOrder:
+    """What writing its prompt out may cost."""
+    return HoldOrder(
+        provider=NAME,
+        model=enhancer.model,
+        micros=enhancer.quote(request.prompt),
+        images=0,
+        facts=facts(request.billable()),
+        waits=True,
+    )
+
+
+def facts(billable: Billable) -> str:
+    """What a price depends on, as the ledger keeps it."""
+    return msgspec.json.encode(billable).decode()
+
+
+def _priced(offer: Offer, request: ImageRequest, day: date) -> Part:
+    billable = request.billable()
+    quote = quote_at(offer, billable, day)
+    assert isinstance(quote, Quote), "the policy lets no unpriced offer through"
+    return Part(request, billable, to_micros(quote.usd))

@@ -1,0 +1,15 @@
+"""Out, where the caller's team does not want the provider, the model, or this very offer."""
+
+from __future__ import annotations
+
+from providers.contract import Code, Fault
+from proxy.policy.engine import KEEP, Candidate, Drop, Score, Wish, World, unless
+
+
+@unless(lambda wish, world: not wish.bans)
+def rule(candidate: Candidate, wish: Wish, world: World) -> Drop | Score:
+    """Drop what the team's bans name."""
+    named = candidate.offer.named(wish.bans)
+    if not named:
+        return KEEP
+    return Drop(f"is out for this team, which bans {min(named)}", Fault.REJECTED, Code.FORBIDDEN, "model")

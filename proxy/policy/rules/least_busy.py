@@ -1,0 +1,37 @@
+"""Room is better: an offer costs so much more the nearer it is to all it takes at once, and the longer its queue."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import lru_cache
+
+from msgspec import Struct
+
+from proxy.policy.amounts import check_amount
+from proxy.policy.engine import KEEP, WELL, Candidate, Drop, Score, Wish, World, unless
+
+
+class Options(Struct, frozen=True, forbid_unknown_fields=True):
+    """What it is worth."""
+
+    worth: Decimal = Decimal("0.01")
+    """USD between an offer that has nothing to do and one that is full; as much again for a queue of that length."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be put in order."""
+        check_amount("worth", self.worth)
+
+
+@unless(lambda wish, world: not world.health)
+def rule(options: Options, candidate: Candidate, wish: Wish, world: World) -> Drop | Score:
+    """Score requests under way over those it takes at once, negative; nothing where nobody knows how many that is."""
+    standing = world.health.get(candidate.offer.name, WELL)
+    if not standing.in_flight or not standing.room:
+        return KEEP
+    return _score(standing.in_flight, standing.room, options.worth)
+
+
+@lru_cache(4096)
+def _score(in_flight: int, room: int, worth: Decimal) -> Score:
+    load = (Decimal(in_flight) / room).quantize(Decimal("0.0001"))
+    return Score(-load * worth, f"has {in_flight} requests and takes {room} at once")
