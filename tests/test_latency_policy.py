@@ -40,7 +40,7 @@ async def test_a_vendor_that_slows_down_loses_its_traffic_under_the_latency_poli
                     assert (await home.post(key, x_darkroom_providers=name)).headers["x-darkroom-provider"] == name
             assert (await home.post(key)).headers["x-darkroom-provider"] == "one"
             one.pause_s = SLOW_S
-            served = []
+            served: list[str] = []
             while served[-3:] != ["two"] * 3 and len(served) < 40:
                 answer = await home.post(key)
                 assert answer.status_code == 200
