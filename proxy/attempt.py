@@ -6,11 +6,12 @@ import time
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from providers.contract import Failure, Image, ImageRequest, Result
 from proxy.catalogue import Catalogue
 from proxy.events import AttemptEnded, Tell
-from proxy.health import REFUSING, Health
+from proxy.health import REFUSING, Asking, Health
 from proxy.job import Job
 from proxy.ledger.book import Ledger
 from proxy.ledger.orders import Hold
@@ -43,11 +44,16 @@ class Attempts(Struct, frozen=True, kw_only=True):
         """
         line = self.catalogue.lines[offer.provider]
         refused: Failure | None = None
-        without: frozenset[str] = frozenset()
+        asking = Asking(
+            offer=offer.name,
+            key=hold.hold,
+            speaks=line.provider,
+            regions=None if offer.here else job.regions,
+        )
         while True:
             began = time.monotonic()
             try:
-                lane = await self.health.enter(offer.name, hold.hold, without, self._patience(began, ends, turn))
+                lane = await self.health.enter(asking, self._patience(began, ends, turn))
             except Failure as failure:
                 if refused is None:
                     waited = time.monotonic() - began
@@ -64,7 +70,7 @@ class Attempts(Struct, frozen=True, kw_only=True):
                 self.health.leave(offer.name, lane)
             if not isinstance(answer, Failure) or not lane.name or not _is_the_accounts(answer):
                 return answer
-            refused, without = answer, without | {lane.name}
+            refused, asking = answer, replace(asking, without=asking.without | {lane.name})
             turn.paid = False  # nothing was sold: until something is sent again, it may be broken off
 
     def _patience(self, now: float, ends: float, turn: Turn) -> float:

@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+from msgspec import Struct
+
 from pricing import to_micros
 from providers.contract import Failure, Fault, Image
 from proxy.config import BalancesRow
@@ -55,6 +57,14 @@ class Purse:
         return float(max(Decimal(0), before) / spent) * span / 3600 if span >= SOONEST_S else None
 
 
+class _Asked(Struct):
+    """An account that can be asked."""
+
+    line: Line
+    lane: Lane
+    purse: Purse
+
+
 class Balances:
     """Asks the vendors."""
 
@@ -72,42 +82,77 @@ class Balances:
         self._transport = transport
         self._room = room
         self._tell = tell
+        self._clock = clock
+        self._purses: dict[tuple[str, str], _Asked] = {}
+        self._low: set[tuple[str, str]] = set()
+        self._unknown: set[tuple[str, str]] = set()
+        self._changed = asyncio.Event()
+        self.adopt(lines, row)
+
+    def adopt(self, lines: Mapping[str, Line], row: BalancesRow) -> None:
+        """Ask for these accounts from now on. What was read of one stays known, unless it has another key by now."""
         self._every = row.every_s
         self._low_micros = to_micros(row.low_usd)
         self._low_hours = row.low_hours
-        self._clock = clock
-        self._purses = {
-            (name, lane.name): (line, lane, Purse())
-            for name, line in lines.items()
-            if line.provider.balance is not None
-            for lane in line.lanes
-            if lane.account.key
-        }
-        self._low: set[tuple[str, str]] = set()
-        self._unknown: set[tuple[str, str]] = set()
+        known, self._purses = (
+            self._purses,
+            {
+                (name, lane.name): _Asked(line, lane, Purse())
+                for name, line in lines.items()
+                if line.provider.balance is not None
+                for lane in line.lanes
+                if lane.account.key
+            },
+        )
+        for place, asked in self._purses.items():
+            if place in known and known[place].lane.account == asked.lane.account:
+                asked.purse = known[place].purse
+            else:
+                self._low.discard(place)
+                self._unknown.discard(place)
+        self._low &= self._purses.keys()
+        self._unknown &= self._purses.keys()
+        self._changed.set()
 
     async def run(self) -> None:
-        """Ask again and again; ends by being cancelled, or at once where there is nobody to ask."""
-        if not self._every or not self._purses:
-            return
-        await asyncio.sleep(min(FIRST_S, self._every))
+        """Ask again and again, soon after a start and after a change; ends by being cancelled."""
+        pause = FIRST_S
         while True:
-            await self.ask()
-            await asyncio.sleep(self._every)
+            asks = self._every and self._purses
+            if await self._changes_within(min(pause, self._every) if asks else None):
+                pause = FIRST_S
+            else:
+                await self.ask()
+                pause = self._every
+
+    async def _changes_within(self, seconds: float | None) -> bool:
+        """Whether others are to be asked before the time is up; None for however long that takes."""
+        try:
+            await asyncio.wait_for(self._changed.wait(), seconds)
+        except TimeoutError:
+            return False
+        self._changed.clear()
+        return True
 
     async def ask(self) -> None:
         """Ask every vendor once, one after the other."""
-        for place, (line, lane, purse) in self._purses.items():
+        for place, asked in self._purses.items():
+            line, lane, purse = asked.line, asked.lane, asked.purse
             try:
                 usd = await self._asked(line, lane)
             except Failure as failure:  # it matters to nobody's request; it is said once, until it works again
-                if place not in self._unknown:
+                if place not in self._unknown and self._keeps(place, purse):
                     self._unknown.add(place)
                     self._tell(BalanceUnknown(provider=line.name, account=lane.name, why=failure.detail))
                 continue
+            if not self._keeps(place, purse):
+                continue  # it went while it was asked
             self._unknown.discard(place)
             purse.read(self._clock(), usd)
             self._say(place, to_micros(usd), purse.hours())
+
+    def _keeps(self, place: tuple[str, str], purse: Purse) -> bool:
+        return place in self._purses and self._purses[place].purse is purse
 
     async def _asked(self, line: Line, lane: Lane) -> Decimal:
         assert line.provider.balance is not None
@@ -129,8 +174,9 @@ class Balances:
 
     def _say(self, place: tuple[str, str], micros: int, hours: float | None) -> None:
         provider, account = place
-        self._tell(BalanceRead(provider=provider, account=account, micros=micros, hours=hours))
-        if micros >= self._low_micros and (hours is None or hours >= self._low_hours):
+        low = micros < self._low_micros or (hours is not None and hours < self._low_hours)
+        self._tell(BalanceRead(provider=provider, account=account, micros=micros, hours=hours, low=low))
+        if not low:
             self._low.discard(place)
         elif place not in self._low:
             self._low.add(place)

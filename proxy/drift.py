@@ -70,6 +70,13 @@ class Drift:
         self._samples = samples
         self._offers: dict[tuple[str, str], _Offer] = {}
 
+    def adopt(self, *, threshold: Decimal, samples: int) -> None:
+        """Judge by another measure from now on; by another number of them, from the beginning."""
+        self._threshold = threshold
+        if samples != self._samples:
+            self._samples = samples
+            self._offers.clear()
+
     def hear(self, events: Sequence[Event]) -> None:
         """Take in what was settled; each offer among it is judged after its every submission, and measured once."""
         seen: dict[tuple[str, str], _Offer] = {}

@@ -77,12 +77,10 @@ class Gateway:
 
         `under`: a policy to decide instead of the one that does.
         """
-        ending = self.finish(job)
-        rest = job.max_cost
-        if rest is not None:
-            last = ending.choices[0].quote.usd * job.request.n if ending is not None and ending.choices else Decimal(0)
-            rest = max(Decimal(0), rest - last - self.writing(job))
-        return self._planned(job, job.request, rest, under)
+        listing, decision = self._listing(job, job.request)
+        if under is not None:
+            decision = replace(decision, policy=under, rules=self._policies.rules(under))
+        return self._planned(job, job.request, self._rest(job, self.finish(job)), listing, decision)
 
     def writing(self, job: Job) -> Decimal:
         """The most that writing the prompt out can cost, in USD."""
@@ -100,12 +98,18 @@ class Gateway:
         request = job.request
         coming = Image.to_come(request.width or UNKNOWN_SIDE, request.height or UNKNOWN_SIDE)
         larger = Upscale(model=FINISHER, kind=job.finish, picture=coming, prompt=request.prompt, format=request.format)
-        return self._planned(job, larger, job.max_cost)
+        return self._planned(job, larger, job.max_cost, *self._listing(job, larger))
 
-    def _planned(self, job: Job, request: ImageRequest, ceiling: Decimal | None, under: str | None = None) -> Plan:
-        listing, decision = self._listing(job, request)
-        if under is not None:
-            decision = replace(decision, policy=under, rules=self._policies.rules(under))
+    def _rest(self, job: Job, ending: Plan | None) -> Decimal | None:
+        """The most its pictures may cost, beside making them larger and writing the prompt out; None for any sum."""
+        if job.max_cost is None:
+            return None
+        last = ending.choices[0].quote.usd * job.request.n if ending is not None and ending.choices else Decimal(0)
+        return max(Decimal(0), job.max_cost - last - self.writing(job))
+
+    def _planned(
+        self, job: Job, request: ImageRequest, ceiling: Decimal | None, listing: Listing, decision: Decision
+    ) -> Plan:
         test = job.key.test
         wish = Wish(
             request=request,
@@ -133,13 +137,16 @@ class Gateway:
         return listing, self._policies.decide(job.key, request.model, asked=job.policy, of_class=listing.policy)
 
     async def _walk(self, job: Job) -> Answer | Repeated:
-        listing, _ = self._listing(job, job.request)
-        made, ending = self.plan(job), self.finish(job)
+        listing, decision = self._listing(job, job.request)
+        ending = self.finish(job)
+        made = self._planned(job, job.request, self._rest(job, ending), listing, decision)
         for plan in (made, ending):
             if plan is not None and not plan.choices:
                 raise plan.failure()
         last = ending.choices[0] if ending else None
         grounds = keep(made, ending, self.writing(job))
+        if decision.regions is not None:
+            job = replace(job, regions=within(job.regions, decision.regions))
         purchase = self._purchasing.begin(job, _notes(job, listing), last, grounds)
         refused: Refused | None = None
         for place, choice in enumerate(made.choices, 1):

@@ -19,7 +19,7 @@ from pricing import from_micros
 from providers.contract import Failure, Note, Result
 from proxy.attempt import Attempts
 from proxy.events import Hedged, HedgePaid, Overrun
-from proxy.job import Job, unseen
+from proxy.job import Hedge, Job, unseen
 from proxy.ledger.orders import Close, Outcome
 from proxy.parts import Submission
 from proxy.policy import Choice, Offer
@@ -152,19 +152,21 @@ class Race:
         ended.sort(key=lambda each: isinstance(each.answer, Failure))
         return ended
 
-    def tell(self) -> tuple[Note, ...]:
-        """Tell what came of the second candidate, if one was asked; what its caller is to know of it."""
+    def tell(self) -> tuple[Hedge, Note] | None:
+        """Tell what came of the second candidate, and return what its caller is to know of it; None where none was."""
         if len(self._asked) < 2:
-            return ()
+            return None
         first, second = self._asked
         sent = second.sent
         self._hedging.attempts.tell(hedged(self._job, sent.offer, sent.hold.micros, second.fate))
         said = f"{sent.offer.name} was asked as well because {first.sent.offer.name} took long"
+        beside = 0
         for side in self._asked:
             if side.fate == "lost":
+                beside += side.sent.hold.micros
                 most = from_micros(side.sent.hold.micros)
                 said += f"; {side.sent.offer.name} was too late, and may cost up to {most:f} USD more"
-        return (Note("hedge", said, lossy=False),)
+        return Hedge(sent.offer.name, second.fate, beside), Note("hedge", said, lossy=False)
 
     async def _came_to(self, side: _Side) -> str:
         """What became of one that has not won: `failed`, `cancelled` at no charge, or `lost`, and goes on or has ended

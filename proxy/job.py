@@ -52,7 +52,7 @@ class Job(Struct, frozen=True, kw_only=True):
     max_seconds: float | None = None
     """The longest the caller is willing to wait for an offer, as far as is known beforehand."""
     regions: frozenset[str] | None = None
-    """Where what is sent may be kept; None for anywhere."""
+    """Where what is sent may be kept; None for anywhere. While it is served, as its team has it as well."""
     policy: str | None = None
     """The policy the caller named."""
     cache: Cache | None = None
@@ -71,6 +71,16 @@ class Job(Struct, frozen=True, kw_only=True):
     held: Callable[[int, tuple[Note, ...]], None] = unheard
     """Told, once, when its money is held: micro-USD, and what the offer it is held for will do otherwise than asked."""
     notes: tuple[Note, ...] = ()
+
+
+class Hedge(Struct, frozen=True):
+    """A second candidate that was asked for a picture as well, because the first took long."""
+
+    offer: str
+    fate: str
+    """`won`, `lost`, `cancelled` at no charge, `failed`."""
+    micros: int = 0
+    """The most that the one of the two that was too late may cost, in micro-USD: on top of what is charged."""
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -109,6 +119,9 @@ class Answer(Struct, frozen=True, kw_only=True):
     """Where they come from: the store, a request that was under way, or a vendor; None where nobody looked."""
     saved: int = 0
     """What they did cost the request they were made for."""
+    policy: str | None = None
+    """The name of the policy that decided who draws them."""
+    hedges: tuple[Hedge, ...] = ()
 
     @property
     def weight(self) -> int:
@@ -142,11 +155,13 @@ class Kept(Struct, frozen=True, kw_only=True):
     asked: int | None = None
     repeats: str | None = None
     saved: int = 0
+    policy: str | None = None
+    hedges: tuple[Hedge, ...] = ()
 
 
 _SHARED = (
     *("created", "model", "offer", "usage", "quality", "background", "notes", "quoted", "charged", "attempts"),
-    *("asked", "repeats", "saved"),
+    *("asked", "repeats", "saved", "policy", "hedges"),
 )
 
 

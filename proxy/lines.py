@@ -7,6 +7,7 @@ submitted it, which is why its name travels in the ticket.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from hashlib import blake2b
 from math import log
 
@@ -27,6 +28,8 @@ class Lane(Struct, frozen=True, kw_only=True):
     """Its share of the work, beside the weights of the others."""
     concurrency: int | None = None
     """Requests it may have under way at once; None where nobody states a limit."""
+    region: str | None = None
+    """Where what it is sent is kept, e.g. `eu` or `us-east`; None where nobody says."""
 
 
 class Line(Struct, frozen=True, kw_only=True):
@@ -38,6 +41,15 @@ class Line(Struct, frozen=True, kw_only=True):
     """One at least."""
     deadline: float
     """Seconds one attempt may take."""
+    models: Mapping[str, int | None] = {}
+    """The models it offers, and how many requests of each an account may have under way at once; None for any number.
+
+    Empty where nobody says what it offers.
+    """
+
+    def offers(self, model: str) -> bool:
+        """Whether it has a model, as far as anybody says."""
+        return not self.models or model in self.models
 
     @property
     def account(self) -> Account:

@@ -20,7 +20,10 @@ from proxy.events import (
     BalanceUnknown,
     BreakerTurned,
     BudgetRefused,
+    ConfigurationRefused,
+    ConfigurationTaken,
     Event,
+    Forgotten,
     Hedged,
     HedgePaid,
     HoldEnded,
@@ -41,6 +44,7 @@ LOUDNESS: Mapping[type, str] = {
     BudgetRefused: "info",
     BreakerTurned: "warning",
     AccountTurned: "warning",
+    Forgotten: "info",
     BalanceRead: "debug",
     BalanceLow: "warning",
     BalanceUnknown: "warning",
@@ -52,6 +56,8 @@ LOUDNESS: Mapping[type, str] = {
     Overrun: "error",
     PriceDrifted: "warning",
     ServerChanged: "info",
+    ConfigurationTaken: "info",
+    ConfigurationRefused: "error",
     ShadowPlanned: "debug",
     WebhookEnded: "info",
     Reused: "info",
@@ -70,9 +76,13 @@ class Log:
 
     def __init__(self, level: str, target: BinaryIO, *, prompts: bool = False) -> None:
         """`prompts`: whether lines may carry what a vendor said of a request, which may repeat it."""
-        self._prompts = prompts
         self._target = target
         self._lines = io.BytesIO()
+        self.adopt(level, prompts=prompts)
+
+    def adopt(self, level: str, *, prompts: bool) -> None:
+        """Write by another level from now on."""
+        self._prompts = prompts
         self._log: Any = structlog.wrap_logger(
             structlog.BytesLogger(self._lines),
             processors=[

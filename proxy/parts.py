@@ -61,14 +61,15 @@ def said(choice: Choice, parts: list[Part], prompt: str) -> list[Part]:
     ]
 
 
-def order(offer: Offer, part: Part) -> HoldOrder:
-    """What one call may cost."""
+def order(offer: Offer, part: Part, *, hedge: bool = False) -> HoldOrder:
+    """What one call may cost; `hedge`: one beside another for the same picture."""
     return HoldOrder(
         provider=offer.provider,
         model=offer.model.name,
         micros=part.micros,
         images=part.request.n,
         facts=facts(part.billable),
+        hedge=hedge,
     )
 
 

@@ -26,10 +26,15 @@ class Studio:
 
     def __init__(self, pixels: int, threads: int = 2) -> None:
         """`pixels`: the largest picture that is decoded."""
-        self._pixels = self.most = pixels
+        self.most = pixels
+        """Pixels of the largest picture that is decoded."""
         self._threads = ThreadPoolExecutor(threads, "pictures")
         self._patient = ThreadPoolExecutor(threads, "retouch")
         """For work that callers ask for by itself: pictures that are paid for never wait behind it."""
+
+    def adopt(self, pixels: int) -> None:
+        """Decode pictures of up to so many pixels from now on."""
+        self.most = pixels
 
     def close(self) -> None:
         """Wait for the threads."""
@@ -49,8 +54,8 @@ class Studio:
         if image.format not in ACCEPTED:
             detail = f"Invalid file '{field}': unsupported mimetype ('{image.format.mime}'). Supported are {MIMES}."
             raise Failure(Fault.REJECTED, detail, code=Code.NOT_AN_IMAGE, field=field)
-        if image.width * image.height > self._pixels:
-            detail = f"'{field}' has {image.width}x{image.height} pixels; at most {self._pixels} are taken."
+        if image.width * image.height > self.most:
+            detail = f"'{field}' has {image.width}x{image.height} pixels; at most {self.most} are taken."
             raise Failure(Fault.REJECTED, detail, code=Code.TOO_LARGE, field=field)
         try:
             await self._run(lambda: _decode(image).close())
@@ -61,7 +66,7 @@ class Studio:
 
     async def encode(self, image: Image, wanted: Format, compression: int | None = None) -> Image:
         """The picture in another format. Raises MALFORMED where the vendor's picture cannot be decoded."""
-        if image.width * image.height > self._pixels:
+        if image.width * image.height > self.most:
             raise Failure(Fault.MALFORMED, f"the vendor's picture has {image.width}x{image.height} pixels: too many")
         try:
             return await self._run(lambda: _encode(image, wanted, compression))
@@ -73,19 +78,19 @@ class Studio:
         shape = Shape(width=width, height=height)
         encoding = Encoding(format=str(image.format), quality=95, strip=False)
         try:
-            made = await self._run(lambda: retouch(image.body, encoding, shape, pixels=self._pixels))
+            made = await self._run(lambda: retouch(image.body, encoding, shape, pixels=self.most))
         except ValueError as error:
             raise Failure(Fault.MALFORMED, "the vendor's picture is damaged and cannot be decoded") from error
         return Image(made.body)
 
     async def retouch(self, body: bytes, encoding: Encoding, shape: Shape | None) -> Retouched:
         """A caller's picture shaped and encoded anew. Raises DamagedError."""
-        work = partial(retouch, body, encoding, shape, pixels=self._pixels)
+        work = partial(retouch, body, encoding, shape, pixels=self.most)
         return await asyncio.get_running_loop().run_in_executor(self._patient, work)
 
     async def pixels(self, image: Image) -> tuple[int, int, bytes]:
         """Width, height and pixels of a picture, three bytes each, row by row. Raises DamagedError."""
-        return await self._run(lambda: rgb_rows(image.body, self._pixels))
+        return await self._run(lambda: rgb_rows(image.body, self.most))
 
     async def look(self, image: Image, seen: Callable[[bytes, str], T]) -> T:
         """What is seen in a picture's bytes of a format. Raises MALFORMED where it cannot be decoded."""

@@ -14,6 +14,7 @@ from proxy.config import ClassRow, Config, ConfigError, Rules, TeamRow
 from proxy.ledger.accounts import Key
 from proxy.policy import Rule
 from proxy.policy.named import BUILT_IN, HOUSE
+from proxy.policy.places import covers
 from proxy.policy.rules import load
 
 NOBODYS = TeamRow()
@@ -71,6 +72,11 @@ class Policies:
         own = self._teams.get(team, NOBODYS).may
         return self._may if own is None else own
 
+    def allow(self, key: Key, asked: str | None) -> None:
+        """Let a request name a policy, if it does. Raises REJECTED for one its team may not name."""
+        if asked is not None and asked not in self.may(key.team):
+            raise Failure(Fault.REJECTED, _not_among(asked, self.may(key.team)), code=Code.INVALID, field="policy")
+
     def pin(self, key: Key, model: str) -> str | None:
         """The provider or the offer that serves a name for a key's team, if that is settled. A test key has none."""
         row = self._teams.get(key.team)
@@ -86,9 +92,8 @@ class Policies:
         `of_class`: the policy of the model's class. What a team forbids does not hold for its test keys, which never
         leave the sandbox.
         """
+        self.allow(key, asked)
         row = self._teams.get(key.team, NOBODYS)
-        if asked is not None and asked not in self.may(key.team):
-            raise Failure(Fault.REJECTED, _not_among(asked, self.may(key.team)), code=Code.INVALID, field="policy")
         name = asked or of_class or row.policy or self._default
         if key.test or row is NOBODYS:
             return Decision(name, self._rules[name])
@@ -100,13 +105,9 @@ def within(asked: frozenset[str] | None, allowed: frozenset[str] | None) -> froz
     if asked is None or allowed is None:
         return allowed if asked is None else asked
     return frozenset(
-        [one for one in asked if any(_covers(other, one) for other in allowed)]
-        + [other for other in allowed if any(_covers(one, other) for one in asked)]
+        [one for one in asked if any(covers(other, one) for other in allowed)]
+        + [other for other in allowed if any(covers(one, other) for one in asked)]
     )
-
-
-def _covers(region: str, other: str) -> bool:
-    return other == region or other.startswith(f"{region}-")
 
 
 def _not_among(asked: str, may: Sequence[str]) -> str:

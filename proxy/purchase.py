@@ -17,11 +17,11 @@ from msgspec.structs import replace
 from pricing import to_micros
 from providers.contract import Failure, Fault, Note, Picture, Result, Upscale
 from proxy.attempt import Attempts
-from proxy.costs import settled, total
+from proxy.collected import Collected
+from proxy.costs import settled
 from proxy.enhance import Enhancer
 from proxy.events import Tell
 from proxy.explain import over_budget
-from proxy.finishing import as_asked
 from proxy.hedge import Ended, Hedging, Race, hedged
 from proxy.job import Answer, Job
 from proxy.ledger.book import Ledger
@@ -33,7 +33,7 @@ from proxy.policy import Choice
 from proxy.purse import Purse
 from proxy.quality import Inspector
 from proxy.settling import Settling
-from proxy.store import DiskStore, Stored
+from proxy.store import DiskStore
 from proxy.transport import Turn
 
 FINAL = frozenset({Fault.REJECTED, Fault.MODERATED, Fault.AMBIGUOUS})
@@ -82,15 +82,9 @@ class Purchase:
         self._day = datetime.fromtimestamp(job.created / 1000, UTC).date()
         self._settling = Settling(needs.tell, self._day)
         self._ends = time.monotonic() + needs.request_s
-        self._missing = job.request.n
+        self._got = Collected(job, notes, needs.studio, needs.store)
         self._parts: list[Part] = []
-        self._pictures: list[Picture] = []
-        self._spoiled: list[tuple[Picture, str]] = []
-        """Paid for and of no use, and why: given only where nothing better is to be had."""
         self._reroutes = needs.inspector.reroutes
-        self._results: list[Result] = []
-        self._notes = list(notes)
-        self._asked = len(dict.fromkeys(notes))
         self._prompt = job.request.prompt
         self._unwritten = job.request.enhance
         """The prompt is still to be written out, by an enhancer that has its price."""
@@ -100,12 +94,11 @@ class Purchase:
         """Micro-USD that second candidates may still add."""
         self._failure: Failure | None = None
         self._attempts = 0
-        self._choice: Choice | None = None
 
     @property
     def over(self) -> bool:
         """Whether there is nothing left to buy, no sense in going on, or no time."""
-        if not self._missing or self._reroutes < 0 or time.monotonic() >= self._ends:
+        if not self._got.missing or self._reroutes < 0 or time.monotonic() >= self._ends:
             return True
         return self._failure is not None and self._failure.fault in FINAL
 
@@ -116,17 +109,18 @@ class Purchase:
     async def reserve(self, choice: Choice) -> Held | Refused | Repeated:
         """Set aside what an offer may take for what is still missing; first, end what an earlier one left."""
         await self._purse.close()
-        parts = whole(choice, self._missing) or await self._divided(choice, self._missing)
+        missing = self._got.missing
+        parts = whole(choice, missing) or await self._divided(choice, missing)
         self._parts = self._worded(choice, parts)
         orders = tuple([order(choice.offer, part) for part in self._parts])
         if self._last is not None:
-            orders += (order_larger(self._last),) * self._missing
+            orders += (order_larger(self._last),) * missing
         if self._unwritten:
             orders += (order_writing(self._needs.enhancer, self._job.request),)
         first = not self._purse.holds
-        held = await self._purse.hold(orders, alone=len(self._parts) == 1 and self._missing == self._job.request.n)
+        held = await self._purse.hold(orders, alone=len(self._parts) == 1 and missing == self._job.request.n)
         if isinstance(held, Held) and first:
-            self._job.held(self._purse.quoted, (*self._notes, *choice.fit.notes))
+            self._job.held(self._purse.quoted, (*self._got.notes, *choice.fit.notes))
         elif isinstance(held, Refused):
             self._purse.tell_refused(held)
         return held
@@ -147,33 +141,38 @@ class Purchase:
         else:
             asked = await asyncio.gather(*[self._ask(choice, each, rest) for each in sent])
             ended = [each for answers in asked for each in answers]
-        useless = len(self._spoiled)
+        useless = self._got.spoiled
         for each in ended:
             if isinstance(each.answer, Failure):
                 self._failed(each.sent, each.answer)
             else:
                 await self._bought(each.choice, each.sent, each.answer)
-        self._reroutes -= len(self._spoiled) > useless
+        self._reroutes -= self._got.spoiled > useless
         while self._waiting:
             self._purse.end(Outcome(hold=self._waiting.pop().hold, kind="release", detail="not needed"))
 
     async def finish(self, refused: Refused | None) -> Answer:
         """End the job: with its pictures, or by raising why there are none."""
-        for picture, flaw in self._spoiled[: self._missing]:
-            self._pictures.append(picture)
-            self._missing -= 1
-            self._notes.append(Note("picture", f"one came out {flaw}, and nothing better was to be had"))
-        if not self._pictures:
+        got = self._got
+        got.make_do()
+        if not got:
             await self._purse.close(failed=not self._purse.ambiguous)
             if self._failure is not None:
                 if self._failure.charged and self._failure.fault not in FINAL:  # trying again would be paying again
                     raise Failure(Fault.AMBIGUOUS, self._failure.detail) from self._failure
                 raise self._failure
             raise over_budget(refused) if refused else Failure(Fault.UNAVAILABLE, BUSY, retry_after=1.0)
-        if self._missing:
+        if got.missing:
             why = self._failure.detail if self._failure else "the budget holds no more"
-            self._notes.append(Note("n", f"{len(self._pictures)} of {self._job.request.n} pictures were made: {why}"))
-        answer = self._answer(await self._store() if self._job.keep else ())
+            got.notes.append(Note("n", f"{len(got)} of {self._job.request.n} pictures were made: {why}"))
+        answer = got.answer(
+            await got.store() if self._job.keep else (),
+            prompt=self._prompt,
+            policy=self._policy,
+            quoted=self._purse.quoted,
+            charged=self._purse.cost,
+            attempts=self._attempts,
+        )
         await self._purse.close(answer)
         return replace(answer, charged=self._purse.charged)
 
@@ -198,7 +197,9 @@ class Purchase:
         ended = await race.run(choice, sent, turn, lambda: self._second(sent.part, rest))
         for released in race.released:
             self._purse.end(released)
-        self._notes += race.tell()
+        if (told := race.tell()) is not None:
+            self._got.hedges.append(told[0])
+            self._got.notes.append(told[1])
         return ended
 
     async def _second(self, part: Part, rest: Sequence[Choice]) -> tuple[Choice, Submission] | None:
@@ -213,7 +214,7 @@ class Purchase:
             if micros > self._extra or not self._purse.affords(micros) or not health.admit(name):
                 continue
             self._extra -= micros
-            held = await self._purse.hold((order(choice.offer, other),))
+            held = await self._purse.hold((order(choice.offer, other, hedge=True),))
             if isinstance(held, Held):
                 self._tried.add(name)
                 self._attempts += 1
@@ -230,21 +231,12 @@ class Purchase:
         bad = [(picture, flaw) for picture, flaw in seen if flaw is not None]
         if bad:
             self._purse.end(self._settling.spoiled(sent, result, len(good), bad[0][1]))
-            self._spoiled += bad
         else:
             self._purse.end(self._settling.used(sent, result.usage, images=len(good), vendor_id=result.vendor_id))
-        if good or self._choice is None:
-            self._choice = choice
-            self._notes.extend(choice.fit.notes)
-        self._results.append(result)
-        self._missing = max(0, self._missing - len(good))
-        self._notes.extend(result.notes)
+        self._got.came(choice, result, len(good), bad)
         for drawn in good:
             picture = drawn if self._last is None else await self._enlarged(self._last, drawn)
-            exact = self._job.request.exact and picture is drawn
-            image, notes = await as_asked(self._needs.studio, picture.image, self._job.request, exact=exact)
-            self._notes.extend(notes)
-            self._pictures.append(picture if image is picture.image else replace(picture, image=image))
+            await self._got.add(picture, drawn=picture is drawn)
 
     async def _flaw(self, sent: Submission, picture: Picture) -> str | None:
         inspector = self._needs.inspector
@@ -261,7 +253,7 @@ class Purchase:
         try:
             written = await self._needs.enhancer.write(self._job.request, self._job.lease)
         except Failure as failure:
-            self._notes.append(Note("prompt", f"is as it was sent: {failure.detail}", lossy=False))
+            self._got.notes.append(Note("prompt", f"is as it was sent: {failure.detail}", lossy=False))
             self._purse.end(self._settling.left(hold, failure))
             return
         self._prompt = written.prompt
@@ -280,7 +272,7 @@ class Purchase:
         sent = Submission(last.offer, part, hold)
         (ended,) = await self._ask(last, sent, ())
         if isinstance(ended.answer, Failure):
-            self._notes.append(Note("upscale", f"failed, the picture is as it was drawn: {ended.answer.detail}"))
+            self._got.notes.append(Note("upscale", f"failed, the picture is as it was drawn: {ended.answer.detail}"))
             self._purse.end(self._settling.refused(sent, ended.answer))
             return picture
         self._purse.end(self._settling.used(sent, ended.answer.usage, vendor_id=ended.answer.vendor_id))
@@ -296,36 +288,6 @@ class Purchase:
         """So many pictures as calls this model can take, a mask turned the way it wants."""
         request = await self._needs.studio.turn_mask(choice.fit.request, choice.offer.model.mask)
         return divided(choice, replace(request, n=n), self._day)
-
-    async def _store(self) -> tuple[Stored, ...]:
-        try:
-            return tuple([await self._needs.store.put(picture.image) for picture in self._pictures])
-        except (OSError, ValueError) as error:  # a full disk, or base64 that does not decode: paid for all the same
-            self._notes.append(Note("store", f"the pictures could not be stored ({type(error).__name__})"))
-            return ()
-
-    def _answer(self, stored: tuple[Stored, ...]) -> Answer:
-        assert self._choice is not None
-        said = self._results[-1]
-        fitted = self._choice.fit.request
-        return Answer(
-            job=self._job.id,
-            created=self._job.created // 1000,
-            model=self._job.request.model,
-            offer=self._choice.offer.name,
-            pictures=tuple(self._pictures),
-            prompt=self._prompt,
-            missing=self._missing,
-            stored=stored,
-            usage=total([result.usage for result in self._results]),
-            quality=said.quality or fitted.quality,
-            background=said.background or fitted.background,
-            notes=tuple(dict.fromkeys(self._notes)) if self._notes else (),
-            quoted=self._purse.quoted,
-            charged=self._purse.cost,
-            attempts=self._attempts,
-            asked=self._asked,
-        )
 
 
 BUSY = "the only provider left is being tried by another request after a failure"

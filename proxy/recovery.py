@@ -20,6 +20,7 @@ from providers.contract import Failure, Fault, Image, Result
 from proxy.catalogue import Catalogue
 from proxy.costs import cost_of, expected_of, settled, total, unusable
 from proxy.events import HoldEnded, HoldLeft, ServerChanged, Tell
+from proxy.health import Health
 from proxy.job import Answer, pack
 from proxy.ledger.book import JobState, Ledger
 from proxy.ledger.orders import Close, Hold, Outcome
@@ -44,21 +45,27 @@ class Recovery:
         room: Room,
         tell: Tell,
         *,
+        health: Health,
         expires_s: float,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         """`expires_s`: how long a hold waits to be reconciled before it is settled at its quote."""
-        self._catalogue = catalogue
         self._ledger = ledger
         self._transport = transport
         self._store = store
         self._repeats = repeats
         self._room = room
         self._tell = tell
-        self._expires_ms = int(expires_s * 1000)
+        self._health = health
         self._clock = clock
         self._working: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self.adopt(catalogue, expires_s=expires_s)
+
+    def adopt(self, catalogue: Catalogue, *, expires_s: float) -> None:
+        """Look for what is left by another configuration from now on."""
+        self._catalogue = catalogue
+        self._expires_ms = int(expires_s * 1000)
 
     async def start(self) -> None:
         """Sort what a dead process left; what can be resumed goes on in the background."""
@@ -140,13 +147,15 @@ class Recovery:
             self._working.discard(holds[0].job)
 
     async def _take_up(self, hold: Hold) -> Result | Failure:
-        line = self._catalogue.lines[hold.provider]
-        assert line.provider.resume is not None
+        line = self._catalogue.lines.get(hold.provider)
         assert hold.ticket is not None
+        if line is None or line.provider.resume is None:  # since a moment ago
+            return Failure(Fault.AMBIGUOUS, f"{hold.provider} is configured no more")
         lane, ticket = line.unseal(hold.ticket)
         if lane is None:  # another account does not know the job, and would say so as if it had come to nothing
             return Failure(Fault.AMBIGUOUS, f"the account of {hold.provider} that submitted it is configured no more")
-        lease = Lease(self._room)
+        lease, offer = Lease(self._room), f"{hold.provider}/{hold.model}"
+        self._health.occupy(offer, lane)  # the vendor counts it, too
         try:
             return await self._transport.hold(
                 line.provider.resume(ticket, lane.account),
@@ -161,6 +170,7 @@ class Recovery:
             return failure
         finally:
             lease.release()
+            self._health.leave(offer, lane)
 
     async def _end(
         self, state: JobState | None, holds: list[Hold], results: list[Result | Failure], silent: bool

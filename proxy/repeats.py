@@ -98,6 +98,10 @@ class Repeats:
         self._by_print: dict[bytes, deque[str]] = {}
         self._weight = 0
 
+    def adopt(self, row: RepeatsRow) -> None:
+        """Go by another row from now on; what is remembered beyond it goes with the next answer."""
+        self._row = row
+
     async def join(self, job: Job) -> Answer | None:
         """The answer of the job this one repeats, awaited if need be; None where it is a request of its own.
 

@@ -34,7 +34,7 @@ class Shadow:
     def __init__(self, policy: str | None, share: float, tell: Tell) -> None:
         """`policy`: the name of the one in question; without one, nothing is done."""
         self._policy = policy
-        self._below = round(share * (1 << 32))
+        self._share = share
         self._tell = tell
         self._waiting: deque[tuple[Job, int, Again]] = deque()
         self._weight = 0
@@ -42,7 +42,7 @@ class Shadow:
 
     def watch(self, job: Job, again: Again) -> None:
         """A job was served; plan it once more in a while, if its lot says so. Test keys have nothing to choose from."""
-        if self._policy is None or job.key.test or crc32(job.id.encode()) >= self._below:
+        if self._policy is None or job.key.test or crc32(job.id.encode()) >= self._share * 2**32:
             return
         weight = sum([image.weight for image in job.request.images])
         if len(self._waiting) >= WAITING or self._weight + weight > WAITING_BYTES:
@@ -52,6 +52,14 @@ class Shadow:
         self._weight += weight
         if self._due is None:
             self._due = asyncio.get_running_loop().call_later(LATER_S, self._next)
+
+    def adopt(self, policy: str | None, share: float) -> None:
+        """Try another one from now on. Those that wait are let go: where they were planned, it may be unknown."""
+        for job, _, _ in self._waiting:
+            self._told(job, "skipped")
+        self.close()
+        self._policy = policy
+        self._share = share
 
     def close(self) -> None:
         """Let those go that wait."""

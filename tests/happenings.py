@@ -13,7 +13,10 @@ from proxy.events import (
     BalanceUnknown,
     BreakerTurned,
     BudgetRefused,
+    ConfigurationRefused,
+    ConfigurationTaken,
     Event,
+    Forgotten,
     Hedged,
     HedgePaid,
     HoldEnded,
@@ -44,6 +47,7 @@ REQUEST = RequestEnded(
     operation="generate",
     model="auto",
     offer="stub/photo",
+    policy="house",
     images=2,
     attempts=1,
     quoted=80_000,
@@ -67,7 +71,8 @@ TURNED = BreakerTurned(offer="stub/photo", state="open", why="keeps failing")
 ACCOUNT = AccountTurned(provider="stub", model="photo", account="eu", state="open", why="is refused")
 OFFER = OfferMeasured(provider="stub", model="photo", error_rate=0.1, p50=1.0, p95=2.0, p99=3.0)
 BUSY = AccountMeasured(provider="stub", account="eu", in_flight=24, waiting=3)
-BALANCE = BalanceRead(provider="stub", account="eu", micros=9_870_000, hours=12.5)
+FORGOTTEN = Forgotten(provider="gone", model="photo")
+BALANCE = BalanceRead(provider="stub", account="eu", micros=9_870_000, hours=12.5, low=True)
 LOW = BalanceLow(provider="stub", account="eu", micros=9_870_000, hours=12.5)
 UNSAID = BalanceUnknown(provider="stub", account="us", why="no answer")
 LEFT = HoldLeft(
@@ -86,6 +91,8 @@ REUSED = Reused(
     request="req_9", team="acme", key="k_1", how="hit", original="req_1", offer="stub/photo", images=2, micros=80_000
 )
 STARTED = ServerChanged(what="started")
+TAKEN = ConfigurationTaken(by="SIGHUP", changed=("policy",))
+UNSOUND = ConfigurationRefused(by="SIGHUP", why="config.yaml: no")
 CALLED = WebhookEnded(request="req_1", team="acme", outcome="taken", tries=1)
 SHADOWED = ShadowPlanned(
     request="req_1",
@@ -101,8 +108,9 @@ SHADOWED = ShadowPlanned(
 ALL: tuple[Event, ...] = (
     *(UNUSABLE, HEDGED, HEDGE_PAID),
     *(REQUEST, REFUSED, REPEATED, ATTEMPT, SETTLED, TURNED, LEFT, ENDED, OVER_BUDGET, OVERRUN, POSTED, SWEPT, STARTED),
+    *(TAKEN, UNSOUND),
     SHADOWED,
     *(GIVEN, REUSED),
     *(CALLED, MEASURED, DRIFTED),
-    *(ACCOUNT, OFFER, BUSY, BALANCE, LOW, UNSAID),
+    *(ACCOUNT, OFFER, BUSY, FORGOTTEN, BALANCE, LOW, UNSAID),
 )

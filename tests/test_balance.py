@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, cast
@@ -101,6 +102,9 @@ async def test_an_account_that_runs_low_is_told_once_and_again_after_it_was_fill
     assert [event.micros for event in told if isinstance(event, BalanceRead)] == [
         *(100_000_000, 90_000_000, 80_000_000, 500_000_000, 4_990_000, 4_980_000, 8_000_000_000, 1_000_000)
     ]
+    assert [event.low for event in told if isinstance(event, BalanceRead)] == [
+        *(False, True, True, False, True, True, False, True)
+    ]
     low = [event for event in told if isinstance(event, BalanceLow)]
     assert [event.micros for event in low] == [90_000_000, 4_990_000, 1_000_000]  # the first of them by its pace alone
     assert low[0].hours == pytest.approx(9)
@@ -126,5 +130,82 @@ async def test_what_is_no_amount_is_no_answer(figure: str) -> None:
 async def test_who_has_nobody_to_ask_or_is_told_not_to_does_not(row: BalancesRow) -> None:
     asking = balances(Scripted(), row, [], lambda: 0.0)
     if row.every_s:
-        asking._purses.clear()
-    await asking.run()
+        asking.adopt({}, row)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asking.run(), 0.05)
+
+
+# Another configuration.
+
+
+def served(*keys: str, name: str = "bfl") -> dict[str, Line]:
+    """Accounts called by their places, with these keys."""
+    lanes = tuple(
+        [Lane(name=str(place), account=Account(base="https://x", key=Secret(key))) for place, key in enumerate(keys)]
+    )
+    return {name: Line(name=name, provider=providers.load("bfl"), lanes=lanes, deadline=60)}
+
+
+async def test_what_was_read_of_an_account_stays_known_unless_it_has_another_key() -> None:
+    told: list[Event] = []
+    now = 0.0
+    says = Scripted("100", "100", "90", "10", "40", "10")
+    asking = balances(says, BalancesRow(), told, lambda: now)
+    asking.adopt(served("a", "b"), BalancesRow())
+    await asking.ask()
+    now += HOUR
+    asking.adopt(served("a", "mended"), BalancesRow(low_usd=Decimal(50)))
+    await asking.ask()
+    now += HOUR
+    asking.adopt(served("a"), BalancesRow(low_usd=Decimal(1)))
+    told.clear()
+    await asking.ask()
+    (read,) = [event for event in told if isinstance(event, BalanceRead)]
+    assert (read.account, read.micros) == ("0", 40_000_000)
+    assert read.hours == pytest.approx(40 / 60 * 2)
+    assert says.says == ["10"]  # the other one is asked no more
+
+
+async def test_a_new_account_that_is_low_is_told_although_the_old_one_was() -> None:
+    told: list[Event] = []
+    asking = balances(Scripted("1", "1", "1"), BalancesRow(), told, lambda: 0.0)
+    asking.adopt(served("a"), BalancesRow())
+    await asking.ask()
+    asking.adopt(served("a"), BalancesRow())
+    await asking.ask()
+    assert len([event for event in told if isinstance(event, BalanceLow)]) == 1
+    asking.adopt(served("mended"), BalancesRow())
+    await asking.ask()
+    assert len([event for event in told if isinstance(event, BalanceLow)]) == 2
+
+
+@pytest.mark.parametrize("said", ["5", Fault.UNAVAILABLE])
+async def test_an_account_that_goes_while_it_is_asked_is_not_told_of(said: str | Fault) -> None:
+    told: list[Event] = []
+    says = Scripted(said)
+    asking = balances(says, BalancesRow(), told, lambda: 0.0)
+    answer = says.hold
+
+    async def late(*args: Any, **more: Any) -> Decimal:
+        asking.adopt({}, BalancesRow())
+        return await answer(*args, **more)
+
+    says.hold = late  # type: ignore[method-assign]
+    await asking.ask()
+    assert told == []
+
+
+async def test_who_has_nobody_to_ask_begins_when_there_is_somebody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("proxy.balance.FIRST_S", 0.01)
+    told: list[Event] = []
+    asking = balances(Scripted("5", *["6"] * 1000), BalancesRow(every_s=0), told, lambda: 0.0)
+    running = asyncio.create_task(asking.run())
+    await asyncio.sleep(0.03)
+    assert told == []
+    asking.adopt(served("a"), BalancesRow(every_s=3600, low_usd=Decimal(0)))
+    await asyncio.sleep(0.05)
+    assert [event.micros for event in told if isinstance(event, BalanceRead)] == [5_000_000]
+    asking.adopt(served("a"), BalancesRow(every_s=0.01, low_usd=Decimal(0)))
+    await asyncio.sleep(0.1)
+    running.cancel()
+    assert len(told) > 2

@@ -159,6 +159,31 @@ def test_a_vendors_key_is_never_sent_to_who_only_speaks_like_it() -> None:
     assert line.account.realm == ""
 
 
+def test_an_offer_is_where_its_accounts_are_and_an_account_without_a_key_is_nowhere() -> None:
+    rows = [{"key": "a"}, {"key": "b", "region": "eu-west"}, {"key": "${NONE}", "region": "asia"}]
+    for region, places in (("us", {"us", "eu-west"}), (None, {"eu-west"})):
+        made = catalogue({"bfl": {"accounts": rows, "region": region}}, default="flux-dev")
+        assert [lane.region for lane in made.lines["bfl"].lanes] == [region, "eu-west"]
+        offer = made.offer("bfl/flux-dev")
+        assert offer is not None
+        assert offer.regions == places
+
+
+def test_a_line_knows_the_limits_of_its_models_and_a_row_may_state_others() -> None:
+    made = catalogue({"bfl": {"key": "k"}}, default="flux-dev").lines["bfl"]
+    assert made.models["flux-kontext-max"] == 6
+    assert {most for name, most in made.models.items() if name != "flux-kontext-max"} == {None}
+    row = {"key": "k", "concurrencies": {"flux-kontext-max": 60, "flux-dev": 2}}
+    stated = catalogue({"bfl": row}, default="flux-dev").lines["bfl"].models
+    assert (stated["flux-kontext-max"], stated["flux-dev"], stated["flux-2-pro"]) == (60, 2, None)
+    assert made.offers("flux-dev")
+    assert not made.offers("photo")
+    own = catalogue({"a": studio("photo", concurrencies={"photo": 3})}, default="photo").lines["a"]
+    assert own.models == {"photo": 3}
+    with pytest.raises(ConfigError, match=r"providers\.a\.concurrencies: it has no model poster"):
+        catalogue({"a": studio("photo", concurrencies={"poster": 1})}, default="photo")
+
+
 def test_a_row_says_how_long_an_attempt_may_take_and_what_else_the_protocol_takes() -> None:
     line = catalogue({"s": studio("x", deadline_s=7, options={"a": 1})}, default="x").lines["s"]
     assert (line.deadline, line.account.options) == (7.0, {"a": 1})
@@ -473,7 +498,7 @@ def test_a_pinned_offer_stands_first_even_where_the_name_would_not_lead_to_it() 
 def test_an_offer_has_the_region_and_the_seconds_of_its_row() -> None:
     rows = {"a": studio("photo", "sketch", region="eu-west", seconds={"photo": 4.5})}
     made = catalogue(rows, default="photo")
-    found = [(offer.region, offer.seconds) for offer in made.every_offer()]
-    assert found == [("eu-west", 4.5), ("eu-west", None)]
+    found = [(offer.regions, offer.seconds) for offer in made.every_offer()]
+    assert found == [(frozenset({"eu-west"}), 4.5), (frozenset({"eu-west"}), None)]
     with pytest.raises(ConfigError, match=r"providers\.a\.seconds: it has no model poster"):
         catalogue({"a": studio("photo", seconds={"poster": 1})}, default="photo")

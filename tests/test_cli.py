@@ -21,6 +21,9 @@ def run(*arguments: str, environ: dict[str, str] | None = None) -> Result:
     return CliRunner().invoke(main, list(arguments), env=environ)
 
 
+NO_KEY = "configured: is not available here: OPENAI_API_KEY is not set"
+
+
 def config() -> list[str]:
     return ["--config", str(ROOT / "config.yaml")]
 
@@ -191,7 +194,8 @@ def test_check_names_the_place_of_a_mistake(tmp_path: Path) -> None:
 def test_an_estimate_needs_no_key() -> None:
     asked = ["--model", "gpt-image-2", "--size", "1024x1024", "--quality", "high", "-n", "2"]
     told = run("estimate", *asked, "--json", *config(), environ={"OPENAI_API_KEY": ""})
-    assert json.loads(told.stdout) == [{"offer": "openai/gpt-image-2", "usd": "0.42151", "unpriced": None}]
+    offer = {"offer": "openai/gpt-image-2", "usd": "0.42151", "unpriced": None, "left_out": NO_KEY}
+    assert json.loads(told.stdout) == [offer]
     longer = json.loads(run("estimate", *asked, "--prompt", "x" * 1001, "--json", *config()).stdout)
     assert longer[0]["usd"] == "0.43151"
     unknown = run("estimate", "--model", "gpt-image-2.6-flare", *config())

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pricing import Book
 from providers.contract import Code, Failure, Fault, Generate
@@ -118,6 +119,11 @@ def test_the_budget_is_told_to_the_micro_dollar_before_and_after() -> None:
     }
     assert told[1]["left_after_usd"] == "-0.02"  # it would be refused
     assert told[2] == {"scope": "team:acme", "what": "images", "window": "total", "limit": 10, "left": 5}
+
+
+def test_a_plan_names_the_policy_that_made_it() -> None:
+    assert explain(planned(), job(), [])["policy"] is None
+    assert explain(replace(planned(), policy="cheapest"), job(), [])["policy"] == "cheapest"
 
 
 def test_a_plan_is_plain_json_whatever_is_in_it() -> None:

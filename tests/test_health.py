@@ -8,13 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.contract import Fault
+import providers
+from providers.contract import Account, Fault
 from proxy.events import BreakerTurned, Event
 from proxy.health import CREDENTIAL_S, THROTTLED_S, Health, Thresholds
+from proxy.lines import Lane, Line
 from tests.properties import MANY
 
 SECONDS = 30.0
 HURTS = (Fault.UNAVAILABLE, Fault.MALFORMED, Fault.AMBIGUOUS)
+LINE = Line(
+    name="a", provider=providers.load("bfl"), lanes=(Lane(name="", account=Account(base="https://x")),), deadline=60
+)
 OWN = (Fault.REJECTED, Fault.MODERATED, Fault.QUOTA)
 
 
@@ -25,7 +30,7 @@ class Watch:
         self.now = 1000.0
         self.told: list[Event] = []
         thresholds = Thresholds(failures=failures, seconds=SECONDS, rate=rate, least=10)
-        self.health = Health(self.told.append, thresholds, clock=lambda: self.now)
+        self.health = Health(self.told.append, thresholds, {"a": LINE}, clock=lambda: self.now)
 
     def fail(self, *faults: Fault, offer: str = "a/m", retry_after: float | None = None) -> None:
         for fault in faults:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 import providers
 from providers.contract import Account, Failure, Fault
 from proxy.events import AccountMeasured, AccountTurned, BreakerTurned, Event, OfferMeasured
-from proxy.health import CREDENTIAL_S, Health, Thresholds
+from proxy.health import CREDENTIAL_S, Asking, Health, Thresholds
+from proxy.health.queue import Queue
 from proxy.lines import Lane, Line
 from tests.properties import MANY
 
@@ -36,7 +37,8 @@ class House:
     async def enter(
         self, key: str = "k", *, offer: str = "v/m", without: frozenset[str] = NONE, seconds: float = LONG_S
     ) -> Lane:
-        return await self.health.enter(offer, key, without, seconds)
+        asking = Asking(offer=offer, key=key, speaks=self.line.provider, without=without)
+        return await self.health.enter(asking, seconds)
 
     def refused(self, name: str, fault: Fault = Fault.CREDENTIAL, *, offer: str = "v/m", after: float = 0) -> None:
         self.health.failed(offer, fault, "no", after or None, self.lanes[name])
@@ -44,6 +46,10 @@ class House:
     def key_of(self, name: str) -> str:
         """A key whose first account is the one of that name."""
         return next(key for key in map(str, range(1000)) if self.line.order(key)[0].name == name)
+
+    @property
+    def queue(self) -> Queue:
+        return self.health._accounts._queues["v"]
 
     def states(self, kind: type[AccountTurned | BreakerTurned]) -> list[str]:
         return [event.state for event in self.told if isinstance(event, kind)]
@@ -72,7 +78,7 @@ async def test_an_account_takes_as_many_as_it_may_and_the_others_wait_in_the_ord
         house.health.leave("v/m", lane)
     await asyncio.gather(*waiting)
     assert served == list(range(20))
-    assert house.health._queues["v"].in_flight == {"": 0}
+    assert house.queue.in_flight.total() == 0
 
 
 async def test_whoever_comes_later_does_not_overtake_who_waits() -> None:
@@ -92,7 +98,7 @@ async def test_a_wait_ends_with_its_time_and_says_that_it_was_the_room() -> None
     with pytest.raises(Failure, match="no room in time") as caught:
         await house.enter(seconds=0.02)
     assert caught.value.fault is Fault.THROTTLED
-    assert house.health._queues["v"].waiting == 0
+    assert house.queue.waiting == 0
     assert house.health.admit("v/m")  # its vendor did nothing wrong
 
 
@@ -106,7 +112,7 @@ async def test_who_stops_waiting_leaves_the_room_to_the_next() -> None:
     assert await stays is lane
     with pytest.raises(asyncio.CancelledError):
         await gone
-    assert house.health._queues["v"].in_flight == {"": 1}
+    assert house.queue.in_flight == Counter({"": 1})
 
 
 @MANY
@@ -125,7 +131,7 @@ def test_whatever_happens_no_account_has_more_than_it_may_and_nobody_is_forgotte
             except Failure:
                 ended += 1
                 return
-            flying = house.health._queues["v"].in_flight
+            flying = house.queue.in_flight
             for name, count in flying.items():
                 most[name] = max(most[name], count)
             try:
@@ -145,8 +151,7 @@ def test_whatever_happens_no_account_has_more_than_it_may_and_nobody_is_forgotte
         assert ended + len(broken_off) == 30
         assert most["a"] <= 2
         assert most["b"] <= 1
-        queue = house.health._queues["v"]
-        assert (queue.in_flight, queue.waiting) == ({"a": 0, "b": 0}, 0)
+        assert (house.queue.in_flight, house.queue.waiting) == (Counter(), 0)
 
     asyncio.run(run())
 

@@ -101,3 +101,30 @@ def test_memory_is_the_same_however_much_is_recorded() -> None:
     assert [len(span.seconds) for span in made._spans] == [CLASSES] * SPANS
     assert sum(span.seconds.itemsize * CLASSES for span in made._spans) < 4096
     assert made.counts(1000.0)[1] <= 100 * WINDOW_S
+
+
+@MANY
+@given(
+    st.lists(st.tuples(st.floats(0, 400), st.none() | st.floats(0.01, 60)), max_size=60),
+    st.floats(10, 2000),
+    st.floats(10, 2000),
+)
+def test_another_length_keeps_what_still_lies_in_it_and_invents_nothing(
+    happened: list[tuple[float, float | None]], seconds: float, other: float
+) -> None:
+    window, now = Window(seconds), 1000.0
+    for pause, took in happened:
+        now += pause
+        if took is None:
+            window.failed(now)
+        else:
+            window.served(now, took)
+    known = window.counts(now)
+    made = window.over(other, now)
+    assert window.counts(now) == known
+    failed, requests = made.counts(now)
+    assert failed <= known[0]
+    assert requests <= known[1]
+    assert made.measured(now).requests == requests
+    if other >= seconds + seconds / SPANS + other / SPANS:
+        assert (failed, requests) == known

@@ -12,8 +12,10 @@ from unittest.mock import patch
 import httpx
 import pytest
 from aiohttp import web
+from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
+from proxy.cli import main
 from tests.edge.house import BODY, House, house
 from tests.edge.vendors import FickleVendor
 from tests.test_purchase import CHEAP, DEAR, balanced, slow, two
@@ -59,6 +61,7 @@ async def test_the_second_candidate_wins_and_the_first_is_settled_on_a_line_of_i
             assert answer.headers["x-darkroom-attempts"] == "2"
             assert answer.headers["x-darkroom-estimated-cost"] == "0.11"  # both were held
             assert answer.headers["x-darkroom-cost"] == "0.07"
+            assert answer.headers["x-darkroom-hedge"] == "dear/photo won 0.04"  # that the late one may cost besides
             told = answer.headers["x-darkroom-notes"]
             assert "hedge: dear/photo was asked as well because cheap/photo took long" in told
             assert "cheap/photo was too late, and may cost up to 0.04 USD more" in told
@@ -71,6 +74,40 @@ async def test_the_second_candidate_wins_and_the_first_is_settled_on_a_line_of_i
             balanced(home, "acme")
             assert await metric(home, "hedges") == {"dear won": 1}
             assert await metric(home, "hedge_usd") == {"cheap": 0.04}
+            path = f"/darkroom/requests/{answer.headers['x-request-id']}"
+            explained = (await home.get(key, path)).json()
+            assert explained["charged_usd"] == "0.11"
+            assert [(each["offer"], each["hedge"], each["cost_usd"]) for each in explained["attempts"]] == [
+                ("cheap/photo", False, "0.04"),
+                ("dear/photo", True, "0.07"),
+            ]
+            ledger, request = home.data, answer.headers["x-request-id"]
+    lines = CliRunner().invoke(main, ["explain", request, "--data", str(ledger)]).stdout.splitlines()
+    assert [line.split("\t")[:5] for line in lines[-2:]] == [
+        ["cheap/photo", "paid", "0", "0.04", "0.04"],
+        ["dear/photo", "paid (asked beside another: hedge)", "1", "0.07", "0.07"],
+    ]
+
+
+async def test_a_repeat_is_told_of_the_hedge_and_whoever_is_given_its_picture_is_not(tmp_path: Path) -> None:
+    cheap, dear = OpenAIVendor(), OpenAIVendor()
+    with serving(cheap), serving(dear):
+        config = two(cheap, dear, hedge=SOON, cache={"teams": {"acme": {"age_s": 3600}}})
+        for name in ("cheap", "dear"):
+            config["providers"][name]["models"][0]["honours"] = ["seed"]
+        async with house(tmp_path, config) as home:
+            key = home.key("acme", "1/total")
+            cheap.gate.clear()
+            first = await home.post(key, {**BODY, "seed": 7}, idempotency_key="k")
+            again = await home.post(key, {**BODY, "seed": 7}, idempotency_key="k")
+            given = await home.post(key, {**BODY, "seed": 7})
+            cheap.gate.set()
+            assert first.headers["x-darkroom-hedge"] == again.headers["x-darkroom-hedge"] == "dear/photo won 0.04"
+            assert "asked as well" in again.headers["x-darkroom-notes"]
+            assert (given.headers["x-darkroom-cache"], given.headers["x-darkroom-cost"]) == ("hit", "0")
+            assert "x-darkroom-hedge" not in given.headers
+            assert "asked as well" not in given.headers.get("x-darkroom-notes", "")
+            assert {each.headers["x-darkroom-policy"] for each in (first, again, given)} == {"house"}
 
 
 async def test_the_first_candidate_wins_and_the_second_is_paid_for_when_it_ends(tmp_path: Path) -> None:
@@ -86,6 +123,7 @@ async def test_the_first_candidate_wins_and_the_second_is_paid_for_when_it_ends(
             answer = await asked
             assert answer.headers["x-darkroom-provider"] == "cheap"
             assert "dear/photo was too late, and may cost up to 0.07 USD more" in answer.headers["x-darkroom-notes"]
+            assert answer.headers["x-darkroom-hedge"] == "dear/photo lost 0.07"
             assert home.spent("acme") == (CHEAP, DEAR)
             dear.gate.set()
             await until(lambda: home.spent("acme") == (CHEAP + DEAR, 0))
@@ -99,6 +137,7 @@ async def test_who_answers_in_time_is_asked_alone(tmp_path: Path) -> None:
         async with house(tmp_path, two(cheap, dear, hedge=SOON)) as home:
             answer = await home.post(home.key("acme", "1/total"))
             assert "x-darkroom-notes" not in answer.headers
+            assert "x-darkroom-hedge" not in answer.headers
             assert dear.submits == []
             assert home.spent("acme") == (CHEAP, 0)
             assert await metric(home, "hedges") == {}
@@ -168,6 +207,7 @@ async def test_a_second_candidate_that_waits_for_room_is_never_sent_once_the_fir
             cheap.gate.set()
             answer = await asked
             assert answer.headers["x-darkroom-provider"] == "cheap"
+            assert answer.headers["x-darkroom-hedge"] == "dear/photo cancelled 0"
             assert home.spent("acme") == (CHEAP, DEAR)  # that of the other request
             dear.gate.set()
             assert (await other).status_code == 200
@@ -212,6 +252,7 @@ async def test_where_both_fail_the_third_is_asked_and_nobody_twice(tmp_path: Pat
             dear.gate.set()
             answer = await asked
             assert answer.headers["x-darkroom-provider"] == "last"
+            assert answer.headers["x-darkroom-hedge"] == "dear/photo failed 0"
             assert [len(vendor.submits) for vendor in (cheap, dear, last)] == [1, 1, 1]
             assert home.spent("acme") == (90_000, 0)
             assert await metric(home, "hedges") == {"dear failed": 1}
@@ -230,6 +271,7 @@ async def test_pictures_of_single_calls_get_company_one_by_one_and_no_more_than_
             assert len(answer.json()["data"]) == 4
             assert len(dear.submits) == 2  # 0.14 of 0.15
             assert answer.headers["x-darkroom-attempts"] == "6"
+            assert answer.headers["x-darkroom-hedge"] == "dear/photo won 0.04, dear/photo won 0.04"
             await until(lambda: home.spent("acme") == (2 * DEAR + 4 * CHEAP, 0))
             assert sorted(settled(home)) == sorted(
                 [("dear", DEAR, 1)] * 2 + [("cheap", CHEAP, 1)] * 2 + [("cheap", CHEAP, 0)] * 2
@@ -304,7 +346,7 @@ async def test_a_server_that_stops_in_the_middle_of_a_race_leaves_both_holds_to_
     cheap, dear = OpenAIVendor(), OpenAIVendor()
     with serving(cheap), serving(dear):
         config = two(cheap, dear, hedge=SOON)
-        with patch("proxy.app.DRAIN_S", 0.2):
+        with patch("proxy.app.premises.DRAIN_S", 0.2):
             async with house(tmp_path, config) as home:
                 key = home.key("acme", "1/total")
                 cheap.gate.clear()

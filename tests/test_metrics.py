@@ -12,8 +12,9 @@ from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from providers.contract import Fault, Model
-from proxy.events import Event
+from proxy.events import Event, Forgotten
 from proxy.metrics import BREAKER, Metrics
+from proxy.metrics.register import Register
 from proxy.policy.engine import Offer
 from tests.happenings import (
     ACCOUNT,
@@ -36,7 +37,7 @@ from tests.properties import MANY
 
 LABELS = {
     *("dialect", "operation", "status", "team", "fault", "provider", "model", "outcome", "what", "window", "how"),
-    *("le", "reason", "from_provider", "to_provider", "would", "account", "quantile"),
+    *("le", "reason", "from_provider", "to_provider", "would", "account", "quantile", "policy"),
 }
 """All there are: each costs its values times those of its neighbours in series. No key, no request, no prompt."""
 
@@ -97,6 +98,23 @@ def test_a_repeated_request_makes_no_pictures_and_one_nobody_received_still_does
     gone = counted(replace(REQUEST, delivered=False))
     assert gone["undelivered_total"] == 1
     assert gone["images_total model=photo provider=stub team=acme"] == 2
+
+
+def test_a_decision_is_counted_by_policy_and_provider_where_something_was_bought() -> None:
+    seen = counted(REQUEST, REQUEST, replace(REQUEST, policy="cheapest"), replace(REQUEST, cache="miss"), REFUSED)
+    decisions = {name: count for name, count in seen.items() if name.startswith("policy_decisions_total")}
+    assert decisions == {
+        "policy_decisions_total policy=house provider=stub": 3,
+        "policy_decisions_total policy=cheapest provider=stub": 1,
+    }
+    for free in ({"joined": True}, {"cache": "hit"}, {"cache": "joined"}, {"policy": ""}):
+        assert not any(name.startswith("policy_decisions_total") for name in counted(replace(REQUEST, **free)))
+
+
+@pytest.mark.parametrize(("low", "shown"), [(True, 1), (False, 0)])
+def test_a_low_balance_is_what_the_last_reading_says(low: bool, shown: int) -> None:
+    seen = counted(replace(BALANCE, low=not low), replace(BALANCE, low=low))
+    assert seen["balance_low account=eu provider=stub"] == shown
 
 
 def test_a_fault_is_there_from_the_start_so_that_its_first_one_is_an_increase() -> None:
@@ -174,9 +192,10 @@ def test_a_request_of_any_length_falls_into_a_bucket(seconds: float) -> None:
 
 
 def test_a_child_is_looked_up_once() -> None:
-    metrics = Metrics()
-    assert metrics.of(metrics.refusals, "quota") is metrics.of(metrics.refusals, "quota")
-    assert metrics.of(metrics.refusals, "quota") is metrics.refusals.labels("quota")
+    register = Register()
+    refusals = register.counter("refusals_total", "Requests not served.", "fault")
+    assert register.of(refusals, "quota") is register.of(refusals, "quota")
+    assert register.of(refusals, "quota") is refusals.labels("quota")
 
 
 def test_two_servers_in_one_process_count_apart() -> None:
@@ -202,3 +221,18 @@ def test_what_is_known_of_offers_and_accounts_is_shown_and_what_nobody_can_say_i
         (value,) = [value for key, value in nobody.items() if key.startswith(name) and "quantile=0.9" not in key]
         assert isnan(value)
     assert "account_wait_seconds_sum provider=stub" not in counted(replace(ATTEMPT, waited=0.0))
+
+
+def test_the_state_of_what_is_configured_no_more_is_shown_no_more_until_it_is_back() -> None:
+    us = replace(BUSY, account="us")
+    seen = counted(TURNED, OFFER, BUSY, us, ATTEMPT, Forgotten(provider="stub", account="eu"))
+    assert "account_in_flight account=eu provider=stub" not in seen
+    assert seen["account_in_flight account=us provider=stub"] == us.in_flight
+    assert "breaker_state model=photo provider=stub" in seen
+    gone = counted(TURNED, OFFER, BUSY, ATTEMPT, Forgotten(provider="stub", model="photo"))
+    assert [name for name in gone if name.startswith(("breaker_state", "offer_"))] == []
+    assert gone["attempts_total model=photo outcome=ok provider=stub"] == 1
+    left = counted(TURNED, ACCOUNT, OFFER, BUSY, BALANCE, Forgotten(provider="stub"))
+    assert [name for name in left if "provider=stub" in name] == []
+    back = counted(TURNED, Forgotten(provider="stub", model="photo"), replace(TURNED, state="half_open"))
+    assert back["breaker_state model=photo provider=stub"] == BREAKER["half_open"]

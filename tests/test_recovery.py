@@ -337,3 +337,23 @@ def _listens(base: str) -> bool:
     except httpx.HTTPError:
         return False
     return True
+
+
+async def test_a_job_that_is_taken_up_has_its_accounts_room_until_it_has_ended(tmp_path: Path) -> None:
+    vendor = MoodyVendor()
+    with serving(vendor):
+        settings = config(vendor, limits={"queue_s": 0.1})
+        settings["providers"]["bfl"]["concurrency"] = 1
+        settings["providers"]["bfl"]["deadline_s"] = 20
+        made = House(tmp_path, settings)
+        await leave(made.data, vendor, {"acme": CASES["sent, with a ticket"]})
+        vendor.gate.clear()
+        async with house(tmp_path, settings) as home:
+            key = home.key("other", "1/total")
+            await until(lambda: vendor.polled)
+            answer = await home.post(key, FLUX)
+            assert (answer.status_code, "no room in time" in answer.text) == (429, True), answer.text
+            assert vendor.submits == []
+            vendor.gate.set()
+            await until(lambda: look(home, "acme") == Found((CENTS, 0), "done", 1))
+            assert (await home.post(key, FLUX)).status_code == 200

@@ -79,10 +79,11 @@ def _flux_2(name: str, inputs: int = 8, more: frozenset[str] = frozenset(), **ra
     return replace(model, needs=frozenset({"prompt"}), accepts=replace(_ACCEPTS, min_side=64))
 
 
-def _kontext(name: str) -> Model:
+def _kontext(name: str, concurrency: int | None = None) -> Model:
     # Told no ratio, an edit keeps the shape of its picture: the choice is left to the vendor.
     sizes = replace(_KONTEXT, auto=_KONTEXT.listed)
-    return replace(_flux(name, _EDITS, sizes, inputs=4), needs=frozenset({"prompt"}))
+    model = _flux(name, _EDITS, sizes, inputs=4)
+    return replace(model, needs=frozenset({"prompt"}), concurrency=concurrency)
 
 
 _OUTPAINT = frozenset({"edit.outpaint"})
@@ -97,7 +98,7 @@ MODELS = (
     _flux_2("flux-2-klein-4b", inputs=4),
     _flux_2("flux-2-klein-9b", inputs=4),
     _kontext("flux-kontext-pro"),
-    _kontext("flux-kontext-max"),
+    _kontext("flux-kontext-max", concurrency=6),  # https://docs.bfl.ai: active tasks
     _flux("flux-pro-1.0-fill", frozenset({"edit.inpaint"}), _KEEPS, more=_TUNED, ranges=_FILLS),
     _flux("flux-pro-1.0-expand", _OUTPAINT, _KEEPS, more=_TUNED, ranges={**_FILLS, **_SIDES}),
     replace(

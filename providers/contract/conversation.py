@@ -48,6 +48,13 @@ class Secret:
     def __bool__(self) -> bool:
         return bool(self._value)
 
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same: a key that was read again is no other key."""
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
 
 class Account(Struct, frozen=True, kw_only=True):
     """Where a provider is reached, and with which key."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from providers.contract.image import Format, Image
 from providers.contract.request import Polarity, Quality
@@ -164,6 +165,8 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     honours `style` and this is empty."""
     at_once: int = 1
     """Most pictures in one call; more are asked for by several calls."""
+    concurrency: Annotated[int, Meta(ge=1)] | None = None
+    """Requests of it that an account may have under way at once, where that is fewer than it may of all its models."""
     inputs: int = 0
     """Most pictures that may be sent along, the mask not counted."""
     accepts: Inputs = Inputs()

@@ -18,8 +18,10 @@ from providers.contract import Generate, Quality
 from providers.contract.model import parse_size
 from proxy.catalogue import Catalogue, rules_of
 from proxy.cli import STALE_DAYS, config_option, json_option, read_config, show_json, show_table, told_plainly
+from proxy.cli.routing import refuse_unknown, terms_options
 from proxy.config import Config
 from proxy.explain import explain_plan, usd
+from proxy.policies import Policies
 from proxy.policy import Offer, Plan, Wish, World
 from proxy.policy import plan as make_plan
 from proxy.policy.engine import quote_at
@@ -40,12 +42,13 @@ def _size_options(command: Any) -> Any:
 
 def _request_options(command: Any) -> Any:
     says = "Tokens of text are bounded by its bytes; a single one by default."
-    return click.option("--prompt", default=".", help=says)(_size_options(command))
+    return click.option("--prompt", default=".", help=says)(_size_options(terms_options(command)))
 
 
 @click.command()
 @click.option("--explain", "prompt", metavar="PROMPT", help="The plan of one request instead.")
 @_size_options
+@terms_options
 @config_option
 @json_option
 @told_plainly
@@ -132,10 +135,31 @@ def _offer_told(offer: Offer, lines: tuple[Line, ...]) -> dict[str, Any]:
 
 
 def _planned(config_path: Path | None, **asked: Any) -> tuple[Generate, Plan]:
+    """A request and its plan, by the terms that its headers would set. Raises click.BadParameter, `Failure`."""
     config = read_config(config_path)
     catalogue = Catalogue(config, Book.load(), os.environ)
+    request, named, now = _request(asked), asked["providers"], datetime.now(UTC)
+    refuse_unknown("--providers", "provider", named or (), catalogue.lines)
+    listing = catalogue.serving(request.model, request.operation, named, day=now.date())
+    policies = Policies(config)
+    policy = asked["policy"] if asked["policy"] is not None else listing.policy or policies.default
+    refuse_unknown("--policy", "policy", (policy,), list(policies))
+    wish = Wish(
+        request=request,
+        any_area=listing.retired,
+        strict=asked["strict"],
+        ceiling=asked["max_cost"],
+        named=named,
+        max_seconds=asked["max_seconds"],
+        regions=asked["regions"],
+        policy=policy,
+    )
+    return request, make_plan(policies.rules(policy), wish, listing.offers, World(now=now))
+
+
+def _request(asked: dict[str, Any]) -> Generate:
     width, height = _size(asked["size"])
-    request = Generate(
+    return Generate(
         model=asked["model"],
         prompt=asked["prompt"],
         n=asked["count"],
@@ -143,10 +167,6 @@ def _planned(config_path: Path | None, **asked: Any) -> tuple[Generate, Plan]:
         height=height,
         quality=Quality(asked["quality"]) if asked["quality"] else None,
     )
-    listing = catalogue.listing(asked["model"])
-    wish = Wish(request=request, any_area=listing.retired)
-    rules = rules_of(config)
-    return request, make_plan(rules, wish, listing.offers, World(now=datetime.now(UTC)))
 
 
 def _size(size: str | None) -> tuple[int | None, int | None]:
@@ -164,9 +184,13 @@ def _size(size: str | None) -> tuple[int | None, int | None]:
 @json_option
 @told_plainly
 def estimate(config_path: Path | None, as_json: bool, **asked: Any) -> None:
-    """The most a request would cost at every offer of its model, whether or not its key is set."""
+    """The most a request would cost at every offer of its model, whether or not its key is set.
+
+    Those that a plan would leave out are told with the reason.
+    """
     _, made = _planned(config_path, **asked)
-    candidates = [choice.candidate for choice in made.choices] + [out.candidate for out in made.out]
+    candidates = [(choice.candidate, "") for choice in made.choices]
+    candidates += [(out.candidate, f"{out.rule}: {out.drop.reason}") for out in made.out]
     if as_json:
         show_json(
             [
@@ -174,21 +198,22 @@ def estimate(config_path: Path | None, as_json: bool, **asked: Any) -> None:
                     "offer": each.offer.name,
                     "usd": usd(each.quote.usd) if isinstance(each.quote, Quote) else None,
                     "unpriced": None if isinstance(each.quote, Quote) else each.quote.reason,
+                    "left_out": out or None,
                 }
-                for each in candidates
+                for each, out in candidates
             ]
         )
         return
     rows = []
-    for each in candidates:
+    for each, out in candidates:
         if isinstance(each.quote, Quote):
             lines = ", ".join(
                 f"{line.quantity.normalize():f} {line.what}: {usd(line.usd)}" for line in each.quote.lines
             )
-            rows.append([each.offer.name, usd(each.quote.usd), lines])
+            rows.append([each.offer.name, usd(each.quote.usd), lines, out])
         else:
-            rows.append([each.offer.name, "unpriced", each.quote.reason])
-    show_table("At most, USD", ["offer", "USD", "breakdown"], rows, right=frozenset({"USD"}))
+            rows.append([each.offer.name, "unpriced", each.quote.reason, out])
+    show_table("At most, USD", ["offer", "USD", "breakdown", "left out"], rows, right=frozenset({"USD"}))
 
 
 @click.command()
@@ -217,5 +242,6 @@ def _show_plan(config_path: Path | None, as_json: bool, **asked: Any) -> None:
     ]
     rows += [["out", out.candidate.offer.name, "", f"{out.rule}: {out.drop.reason}"] for out in made.out]
     show_table(f"Plan for {request.model}", ["place", "offer", "USD", "why"], rows, right=frozenset({"USD"}))
+    click.echo(f"policy: {made.policy}", err=True)
     if not made.choices:
         sys.exit(1)

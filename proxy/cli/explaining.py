@@ -77,7 +77,7 @@ def _show_attempts(attempts: list[dict[str, Any]]) -> None:
     rows = [
         [
             each["offer"],
-            each["outcome"] if each["why"] is None else f"{each['outcome']}: {each['why']}",
+            _came_to(each),
             str(each["images"]),
             each["quote_usd"],
             each["cost_usd"],
@@ -88,3 +88,8 @@ def _show_attempts(attempts: list[dict[str, Any]]) -> None:
     ]
     columns = ["offer", "outcome", "pictures", "quote", "cost", "seconds", "vendor's id"]
     show_table("Attempts, USD", columns, rows, right=frozenset({"pictures", "quote", "cost", "seconds"}))
+
+
+def _came_to(attempt: dict[str, Any]) -> str:
+    said = attempt["outcome"] if attempt["why"] is None else f"{attempt['outcome']}: {attempt['why']}"
+    return f"{said} (asked beside another: hedge)" if attempt["hedge"] else said

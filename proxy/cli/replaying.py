@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
-import time
-from datetime import UTC, date, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
-import yaml
-from msgspec.structs import replace
 
-from pricing import Book
-from proxy.catalogue import Catalogue
 from proxy.cli import config_option, data_option, json_option, read_config, show_json, show_table, told_plainly
-from proxy.config import Config, ConfigError, load
-from proxy.ledger.accounts import AccountError, Accounts
-from proxy.ledger.engine import open_ledger
-from proxy.ledger.history import history
-from proxy.policies import Policies
-from proxy.replay import Scenario, told
-from proxy.replay import replay as play_again
+from proxy.config import read_text
+from proxy.replay import Question, QuestionError, answer
 
-_AGO = re.compile(r"(\d+)([hd])")
-_HOURS = {"h": 1, "d": 24}
 FIGURES = frozenset({"requests", "pictures", "happened USD", "replayed USD", "difference USD", "USD", "share"})
 
 
@@ -60,79 +45,30 @@ def replay(
     Every offer is taken to be well, and as fast as it was in that time. Requests that were not served, and what was
     paid beside a plan (prompts written out, pictures enlarged), stay as they were.
     """
-    now = time.time_ns() // 1_000_000
-    first, last = _moment(since, now, "--since"), now if until is None else _moment(until, now, "--until")
-    engine = open_ledger(data)
-    if team is not None and team not in {each.team for each, _ in Accounts(engine).teams()}:
-        raise AccountError(f"there is no team {team!r}")
-    scenario = scenario_of(read_config(config_path), policy, _day(prices) if prices else None)
-    began = time.perf_counter()
-    figures = play_again(partial(history, engine, first, last, team), scenario)
-    seconds = time.perf_counter() - began
-    shown = {
-        "since": _iso(first),
-        "until": _iso(last),
-        "team": team,
-        "policy": policy,
-        "prices": prices,
-        **told(figures),
-        "seconds": round(seconds, 3),
-    }
+    file = Path(policy) if policy is not None and policy.endswith((".yaml", ".yml")) else None
+    question = Question(
+        since=since,
+        until=until,
+        team=team,
+        policy=policy if file is None else None,
+        configuration=None if file is None else read_text(file),
+        called=str(file),
+        prices=prices,
+    )
+    try:
+        shown = {**answer(data, read_config(config_path), question, os.environ), "policy": policy}
+    except QuestionError as error:
+        raise click.BadParameter(str(error), param_hint=f"--{error.field}") from error
     if as_json:
         show_json(shown)
-    else:
-        _show(shown)
-        click.echo(
-            f"{figures.recorded} requests in {seconds:.1f} s ({figures.recorded / max(seconds, 1e-9):,.0f} a second), "
-            f"{figures.planned} plans",
-            err=True,
-        )
-
-
-def scenario_of(config: Config, policy: str | None, prices: date | None) -> Scenario:
-    """A configuration, with another policy of its own or whatever a file has otherwise. Raises ConfigError."""
-    named = None
-    file = Path(policy) if policy is not None and policy.endswith((".yaml", ".yml")) else None
-    if file is not None:
-        config = _overlaid(config, file)
-    else:
-        named = policy
-    policies = Policies(config)
-    if named is not None and named not in policies:
-        raise ConfigError(f"there is no policy {named!r}; there are {', '.join(policies)}, or give a .yaml file")
-    catalogue = Catalogue(config, Book.load(), os.environ)
-    return Scenario(catalogue=catalogue, policies=policies, policy=named, recorded=file is None, prices=prices)
-
-
-def _overlaid(config: Config, file: Path) -> Config:
-    """The configuration of a file; where it has no providers, the one there is with what the file says otherwise."""
-    other = load(file)
-    stated = yaml.safe_load(file.read_text()) or {}
-    if "providers" in stated:
-        return other
-    return replace(config, **{name: getattr(other, name) for name in stated})
-
-
-def _moment(text: str, now: int, option: str) -> int:
-    """Milliseconds since 1970 of `30d` ago, or of the first moment of a day in UTC."""
-    if ago := _AGO.fullmatch(text):
-        return now - int(ago[1]) * _HOURS[ago[2]] * 3_600_000
-    try:
-        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError as error:
-        raise click.BadParameter("write hours or days, 12h or 30d, or a day, 2026-11-01", param_hint=option) from error
-    return int(day.timestamp()) * 1000
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise click.BadParameter("write a day, 2026-11-01", param_hint="--prices") from error
-
-
-def _iso(at: int) -> str:
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds")
+        return
+    _show(shown)
+    recorded, seconds = shown["requests"]["recorded"], shown["seconds"]
+    click.echo(
+        f"{recorded} requests in {seconds:.1f} s ({recorded / max(seconds, 1e-9):,.0f} a second), "
+        f"{shown['plans']} plans",
+        err=True,
+    )
 
 
 # For people.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import click
@@ -24,9 +25,10 @@ def serve(config_path: Path | None, data: Path, host: str, port: int) -> None:
     """Serve. Prints one line when ready; logs are JSON lines on standard error.
 
     SIGTERM or Ctrl-C lets what is under way finish; a job a vendor is working on is taken up again at the next start.
+    SIGHUP has config.yaml and the prices read again.
     """
     gc.disable()  # nothing of what is loaded here is garbage; `run` turns it on again
-    config = read_config(config_path)
+    read_config(config_path)  # says what is wrong with it before the rest is loaded
     from proxy.app import InUseError, LedgerLostError
     from proxy.app import serve as run
     from proxy.logs import quiet_libraries
@@ -39,7 +41,7 @@ def serve(config_path: Path | None, data: Path, host: str, port: int) -> None:
     else:
         runner = uvloop.run
     try:
-        runner(run(config, data, host, port))
+        runner(run(partial(read_config, config_path), data, host, port))
     except (InUseError, LedgerLostError) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:

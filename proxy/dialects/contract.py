@@ -142,7 +142,8 @@ class Sold(Struct, frozen=True, kw_only=True):
     """`provider/model`."""
     provider: str
     model: str
-    region: str | None = None
+    regions: tuple[str, ...] = ()
+    """Where what is sent is kept, as far as that is known."""
     tier: str = "standard"
     """draft, standard or premium."""
     from_usd: Decimal | None = None

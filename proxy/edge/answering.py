@@ -11,7 +11,8 @@ from uuid import UUID, uuid4
 from pricing import from_micros
 from providers.contract import Failure, Note
 from proxy.dialects.contract import Served, Shown
-from proxy.job import Answer
+from proxy.explain import usd
+from proxy.job import Answer, Hedge
 
 BROKEN = "The server had an error while processing your request."
 UNSTORED = "The pictures were made and cannot be kept for a link now; try again, or ask for the pictures themselves."
@@ -72,3 +73,15 @@ def notes_header(notes: Sequence[Note]) -> str:
     text = "; ".join(f"{note.field}: {note.detail}" for note in notes)
     plain = UNFIT.sub("?", text)
     return plain if len(plain) <= 1000 else f"{plain[:997]}..."
+
+
+def route_headers(answer: Answer) -> dict[str, str]:
+    """By which policy it was decided who draws, and who was asked beside another: `offer fate USD`, with commas."""
+    told = {} if answer.policy is None else {"x-darkroom-policy": UNFIT.sub("?", answer.policy)}
+    if answer.hedges:
+        told["x-darkroom-hedge"] = ", ".join([UNFIT.sub("?", _hedge(each)) for each in answer.hedges])
+    return told
+
+
+def _hedge(hedge: Hedge) -> str:
+    return f"{hedge.offer} {hedge.fate} {usd(from_micros(hedge.micros))}"

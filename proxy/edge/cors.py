@@ -16,6 +16,7 @@ SHOWN = (
     *("x-request-id", "retry-after", "x-should-retry", "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests"),
     *("x-darkroom-provider", "x-darkroom-model", "x-darkroom-cost", "x-darkroom-estimated-cost", "x-darkroom-notes"),
     *("x-darkroom-attempts", "x-darkroom-repeats", "x-darkroom-cache", "age"),
+    *("x-darkroom-policy", "x-darkroom-hedge"),
     *("location", "preference-applied", "x-darkroom-keep-alive"),
 )
 """Headers of an answer that a page may read."""

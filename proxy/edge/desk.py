@@ -112,7 +112,7 @@ def _sold(offer: Offer, price: Decimal | str | None) -> Sold:
         offer=offer.name,
         provider=offer.provider,
         model=offer.model.name,
-        region=offer.region,
+        regions=tuple(sorted(offer.regions)),
         tier=tier(offer.grade),
         from_usd=price if isinstance(price, Decimal) else None,
         unpriced=price if isinstance(price, str) else None,

@@ -52,6 +52,7 @@ class Preparation:
         headers = incoming.headers
         idempotency = headers.get("idempotency-key") or None
         route = terms(headers, self._desk.catalogue.lines, ask.providers)
+        self._desk.policies.allow(self._key, route.policy)  # here, for a request that repeats another is not planned
         job = Job(
             id=id_,
             key=self._key,

@@ -25,7 +25,13 @@ class Intake:
 
     def __init__(self, each: int, together: int) -> None:
         self._each = each
-        self._free = together
+        self._together = self._free = together
+
+    def adopt(self, each: int, together: int) -> None:
+        """Take in other sizes from now on; bodies that are being read stay counted."""
+        self._each = each
+        self._free += together - self._together
+        self._together = together
 
     async def read(self, headers: Mapping[str, str], receive: Receive) -> bytes:
         """The body of a request; its room is to be given back by `give(len(body))`.

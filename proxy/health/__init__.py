@@ -16,17 +16,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from providers.contract import Failure, Fault
-from proxy.events import AccountMeasured, AccountTurned, BreakerTurned, OfferMeasured, Tell
+from proxy.events import AccountTurned, BreakerTurned, Tell
+from proxy.health.accounts import Accounts, Asking
 from proxy.health.breaker import COUNTED, CREDENTIAL_S, LONGEST_S, REFUSING, THROTTLED_S, Breakers
-from proxy.health.queue import Queue
-from proxy.health.window import Measured, Window
+from proxy.health.pace import FRESH_S, Paces
+from proxy.health.window import Window
 from proxy.lines import Lane, Line
 from proxy.policy import Standing
 
-__all__ = ["CREDENTIAL_S", "LONGEST_S", "REFUSING", "THROTTLED_S", "Health", "Thresholds"]
-
-FRESH_S = 0.5
-"""What was measured is measured anew no more often: to look at it costs every request."""
+__all__ = ["CREDENTIAL_S", "LONGEST_S", "REFUSING", "THROTTLED_S", "Asking", "Health", "Thresholds"]
 
 
 class Thresholds(Struct, frozen=True, kw_only=True):
@@ -44,15 +42,6 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     """How far back is looked."""
 
 
-class _Seen(Struct):
-    """An offer's window, and what it said when it was last asked."""
-
-    window: Window
-    measured: Measured = Measured()
-    at: float = 0.0
-    told: Measured | None = None
-
-
 class Health:
     """Of all offers. In memory: a restart begins with trust. On the event loop only."""
 
@@ -60,23 +49,41 @@ class Health:
         self,
         tell: Tell,
         thresholds: Thresholds,
-        lines: Mapping[str, Line] | None = None,
+        lines: Mapping[str, Line],
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`lines`: how each provider is reached, by its name."""
         self._tell = tell
         self._opens = thresholds
-        self._lines = lines or {}
         self._clock = clock
         kind = partial(Breakers, failures=thresholds.failures, seconds=thresholds.seconds, clock=clock)
         self._offers = kind(self._offer_turned)
-        self._accounts = kind(self._account_turned)
-        self._queues = {name: Queue(line.lanes) for name, line in self._lines.items()}
-        self._seen: dict[str, _Seen] = {}
+        self._of_accounts = kind(self._account_turned)
+        self._accounts = Accounts(tell, self._of_accounts, lines)
+        self._paces = Paces(thresholds.window_s)
         self._standings: dict[str, Standing] = {}
         self._fresh_until = 0.0
-        self._loads: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def adopt(self, opens: Thresholds, lines: Mapping[str, Line]) -> None:
+        """Go by another configuration from now on; what is known of the offers and accounts it still has stays known.
+
+        An account with another key begins with trust, and so does an offer that was out for what its accounts had to
+        say. What is under way at accounts that are gone ends as it would have; who waits for them goes to those there
+        are, or is sent away where there is none.
+        """
+        self._opens = opens
+        for breakers in (self._offers, self._of_accounts):
+            breakers.adopt(opens.failures, opens.seconds)
+        changed = self._accounts.adopt(lines)
+        self._offers.forget(self._is_gone)
+        self._paces.adopt(opens.window_s, self._is_gone, self._clock())
+        self._fresh_until = 0.0
+        for offer in tuple(self._offers.shut):
+            if self._offers[offer].fault in REFUSING and offer.partition("/")[0] in changed:
+                self._offers.pardon(offer, "it has another account")
+        for offer in self._accounts.troubled() - self._offers.shut:
+            self._check_accounts(offer)
 
     # What the policy is to know.
 
@@ -84,7 +91,7 @@ class Health:
         """What is known, of every offer that was ever asked."""
         now = self._clock()
         if now >= self._fresh_until:
-            self._standings = {offer: self._measured_standing(offer, now) for offer in self._seen}
+            self._standings = {offer: self._measured_standing(offer, now) for offer in self._paces}
             self._fresh_until = now + FRESH_S
         if not self._offers.shut:
             return self._standings
@@ -97,8 +104,7 @@ class Health:
 
     def p95(self, offer: str) -> float | None:
         """Seconds that nineteen of twenty of an offer's latest requests took at most; None where nobody can say yet."""
-        seen = self._seen.get(offer)
-        return None if seen is None else self._measure(seen, self._clock()).p95
+        return self._paces.measured(offer, self._clock()).p95
 
     # Who may ask.
 
@@ -109,135 +115,123 @@ class Health:
     def forget_trial(self, offer: str, lane: Lane | None = None) -> None:
         """The request that was admitted came to nothing that says anything: the trial is free again."""
         self._offers.forget_trial(offer)
-        if lane is not None and lane.name:
-            self._accounts.forget_trial(_of(offer, lane))
+        if lane is not None:
+            self._accounts.forget_trial(offer, lane)
 
-    async def enter(self, offer: str, key: str, without: frozenset[str], seconds: float) -> Lane:
+    async def enter(self, asking: Asking, seconds: float) -> Lane:
         """An account of the offer's provider with room for one request more; `leave` it when that has ended.
 
-        `key` says which of several is preferred, `without` names those that have refused it already. Where all are busy
-        it waits its turn. Raises THROTTLED when that takes more than `seconds`, UNAVAILABLE where the offer is out.
+        Where all are busy it waits its turn. Raises THROTTLED when that takes more than `seconds`, UNAVAILABLE where
+        the offer is out, or none of its accounts will do.
         """
-        provider = offer.partition("/")[0]
-        queue = self._queues[provider]
-        wants = [lane for lane in self._lines[provider].order(key) if lane.name not in without]
-        ends = time.monotonic() + seconds
+        offer, ends = asking.offer, time.monotonic() + seconds
         while True:
             patience = 0.0 if self._is_open(offer) else ends - time.monotonic()
-            lane = await queue.enter(offer, wants, lambda lane: self._may(offer, lane), patience)
+            lane = await self._accounts.enter(asking, patience)
             if lane is None:
-                failure = self._no_room(offer, wants)
+                failure = self._no_room(asking)
                 self._offers.forget_trial(offer)
                 raise failure
-            if not lane.name or self._accounts.admit(_of(offer, lane)):
+            if self._accounts.admit(offer, lane):
                 return lane
-            queue.leave(lane)  # another request took the trial of this account a moment ago
+            self._accounts.leave(offer, lane)  # another request took the trial of this account a moment ago
             await asyncio.sleep(0)
+
+    def occupy(self, offer: str, lane: Lane) -> None:
+        """A job of an earlier process is at an account, whether or not that has room; `leave` it when it has ended."""
+        self._accounts.occupy(offer, lane)
 
     def leave(self, offer: str, lane: Lane) -> None:
         """A request that was at an account has ended."""
-        self._queues[offer.partition("/")[0]].leave(lane)
+        self._accounts.leave(offer, lane)
 
     # What happened.
 
     def succeeded(self, offer: str, seconds: float, lane: Lane | None = None) -> None:
         """A request was served, and took so long."""
+        if self._is_gone(offer):
+            return
         now = self._clock()
-        seen = self._window(offer)
-        seen.window.served(now, seconds)
+        window = self._paces.window(offer)
+        window.served(now, seconds)
         if self._offers.succeeded(offer):
-            seen.window.pardon(now)
-        if lane is not None and lane.name and self._accounts.succeeded(_of(offer, lane)):
-            self._queues[offer.partition("/")[0]].look_again()
+            window.pardon(now)
+        if lane is not None:
+            self._accounts.succeeded(offer, lane)
 
     def failed(
         self, offer: str, fault: Fault, detail: str, retry_after: float | None, lane: Lane | None = None
     ) -> None:
         """A request failed; a fault of the request's own says nothing about the offer."""
-        seen = self._window(offer)
-        if lane is not None and lane.name:
-            if fault in REFUSING:
-                self._account_failed(offer, lane, fault, detail, retry_after)
-                return
-            self._accounts.forget_trial(_of(offer, lane))
+        if self._is_gone(offer):
+            return
+        window = self._paces.window(offer)
+        if lane is not None and fault in REFUSING and not self._accounts.is_current(offer, lane):
+            self._offers.forget_trial(offer)  # what is said to a key that is not used any more
+            return
+        if lane is not None and lane.name and fault in REFUSING:
+            self._accounts.failed(offer, lane, fault, detail, retry_after)
+            self._check_accounts(offer)
+            self._accounts.look_again(offer)
+            return
+        if lane is not None:
+            self._accounts.forget_trial(offer, lane)
         self._offers.failed(offer, fault, detail, retry_after)
         if fault in COUNTED:
-            now = self._clock()
-            seen.window.failed(now)
-            failed, requests = seen.window.counts(now)
-            if requests >= self._opens.least and failed >= self._opens.rate * requests and self._offers.usable(offer):
-                reason = f"failed {failed} of its last {requests} requests: {detail}"
-                self._offers.open(offer, None, fault, reason)
+            self._count(offer, window, fault, detail)
 
-    def _account_failed(self, offer: str, lane: Lane, fault: Fault, detail: str, retry_after: float | None) -> None:
-        """One account is out; the offer is, too, once all are, until the first of them may be tried again."""
-        self._accounts.failed(_of(offer, lane), fault, detail, retry_after)
-        first = self._accounts.soonest(_of(offer, each) for each in self._line(offer).lanes)
+    def _count(self, offer: str, window: Window, fault: Fault, detail: str) -> None:
+        """Note a failure; the offer is out once so large a share of its requests fail."""
+        now = self._clock()
+        window.failed(now)
+        failed, requests = window.counts(now)
+        if requests >= self._opens.least and failed >= self._opens.rate * requests and self._offers.usable(offer):
+            self._offers.open(offer, None, fault, f"failed {failed} of its last {requests} requests: {detail}")
+
+    def _check_accounts(self, offer: str) -> None:
+        """An offer is out once all its accounts are, until the first of them may be tried again."""
+        first = self._accounts.soonest(offer)
         if first is not None:
             self._offers.open(offer, first.opened_until, first.fault, f"has no account left: it {first.reason}")
-        self._queues[offer.partition("/")[0]].look_again()
 
     # What is told now and then.
 
     def report(self) -> None:
         """Tell what is measured and has changed since."""
-        now = self._clock()
-        for offer, seen in self._seen.items():
-            measured = self._measure(seen, now)
-            if measured != seen.told:
-                seen.told = measured
-                provider, _, model = offer.partition("/")
-                told = {name: getattr(measured, name) for name in ("error_rate", "p50", "p95", "p99")}
-                self._tell(OfferMeasured(provider=provider, model=model, **told))
-        for provider, queue in self._queues.items():
-            for lane in queue.lanes:
-                load = queue.in_flight[lane.name], queue.waiting
-                if load != self._loads.get((provider, lane.name), (0, 0)):
-                    self._loads[provider, lane.name] = load
-                    self._tell(
-                        AccountMeasured(provider=provider, account=lane.name, in_flight=load[0], waiting=load[1])
-                    )
+        for pace in self._paces.news(self._clock()):
+            self._tell(pace)
+        for load in self._accounts.news():
+            self._tell(load)
 
     # Inside.
 
-    def _line(self, offer: str) -> Line:
-        return self._lines[offer.partition("/")[0]]
-
-    def _may(self, offer: str, lane: Lane) -> bool:
-        return not lane.name or self._accounts.usable(_of(offer, lane))
+    def _is_gone(self, offer: str) -> bool:
+        return not self._accounts.has(offer)
 
     def _is_open(self, offer: str) -> bool:
         return offer in self._offers.shut and self._offers[offer].state == "open" and not self._offers.usable(offer)
 
-    def _no_room(self, offer: str, wants: list[Lane]) -> Failure:
+    def _no_room(self, asking: Asking) -> Failure:
+        offer, wants = asking.offer, self._accounts.wanted(asking)
         if self._is_open(offer):
             standing = self._out(Standing(), offer, self._clock())
             return Failure(standing.fault, f"{offer} {standing.reason}", retry_after=standing.retry_after)
-        if any(self._may(offer, lane) for lane in wants):
+        if any(self._accounts.may(offer, lane) for lane in wants):
             return Failure(Fault.THROTTLED, f"{offer} had no room in time", retry_after=1.0)
+        if self._is_gone(offer):
+            return Failure(Fault.UNAVAILABLE, f"{offer} is configured no more")
         return Failure(Fault.UNAVAILABLE, f"{offer} has no account that may be used now", retry_after=1.0)
 
-    def _window(self, offer: str) -> _Seen:
-        seen = self._seen.get(offer)
-        if seen is None:
-            seen = self._seen[offer] = _Seen(Window(self._opens.window_s))
-        return seen
-
-    def _measure(self, seen: _Seen, now: float) -> Measured:
-        if now >= seen.at + FRESH_S:
-            seen.measured, seen.at = seen.window.measured(now), now
-        return seen.measured
-
     def _measured_standing(self, offer: str, now: float) -> Standing:
-        measured = self._measure(self._seen[offer], now)
-        queue = self._queues.get(offer.partition("/")[0])
+        measured = self._paces.measured(offer, now)
+        in_flight, room = self._accounts.standing(offer)
         return Standing(
             error_rate=measured.error_rate,
             p50=measured.p50,
             p95=measured.p95,
             p99=measured.p99,
-            in_flight=0 if queue is None else queue.load(),
-            room=None if queue is None else queue.room(lambda lane: self._may(offer, lane)),
+            in_flight=in_flight,
+            room=room,
         )
 
     def _out(self, standing: Standing, offer: str, now: float) -> Standing:
@@ -251,16 +245,10 @@ class Health:
 
     def _offer_turned(self, offer: str, state: str, why: str) -> None:
         self._tell(BreakerTurned(offer=offer, state=state, why=why))
-        queue = self._queues.get(offer.partition("/")[0])
-        if state == "open" and queue is not None:
-            queue.dismiss(offer)
+        if state == "open":
+            self._accounts.dismiss(offer)
 
     def _account_turned(self, name: str, state: str, why: str) -> None:
         account, _, offer = name.partition(" ")
         provider, _, model = offer.partition("/")
         self._tell(AccountTurned(provider=provider, model=model, account=account, state=state, why=why))
-
-
-def _of(offer: str, lane: Lane) -> str:
-    """What the breaker of an account is known by: each offer finds out for itself, for limits and rights differ."""
-    return f"{lane.name} {offer}"

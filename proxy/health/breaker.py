@@ -53,6 +53,25 @@ class Breakers:
         """One that something has happened to."""
         return self._breakers[name]
 
+    def adopt(self, failures: int, seconds: float) -> None:
+        """Open after so many failures and for so long from now on; what is open stays so for as long as it was told."""
+        self._failures = failures
+        self._seconds = seconds
+
+    def forget(self, gone: Callable[[str], bool]) -> None:
+        """Nothing is known any more of what is gone."""
+        for name in [name for name in self._breakers if gone(name)]:
+            del self._breakers[name]
+            self.shut.discard(name)
+
+    def pardon(self, name: str, why: str) -> None:
+        """What was held against one does not hold any more."""
+        breaker = self._breakers.get(name)
+        if breaker is not None:
+            breaker.failures = 0
+            if breaker.state != "closed":
+                self._turn(name, breaker, "closed", why)
+
     def states(self) -> dict[str, str]:
         """Every breaker's state."""
         return {name: breaker.state for name, breaker in self._breakers.items()}

@@ -1,22 +1,31 @@
-"""Room at the accounts of a provider: what would draw a vendor's 429 waits here instead, first come, first served."""
+"""Room at the accounts of a provider: what would draw a vendor's 429 waits here instead, first come, first served.
+
+An account may have so many requests under way, and of some models fewer than that. Both limits may change at any time:
+what is under way then stays, what waits goes by the new ones.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from proxy.lines import Lane
 
 Takes = Callable[[Lane], bool]
+Wants = Callable[[], Sequence[Lane]]
+Name = TypeVar("Name")
 
 
 class _Waiting:
     """A request that waits: for which accounts, in which order, and whether one of them may be used by now."""
 
-    __slots__ = ("given", "offer", "takes", "wants")
+    __slots__ = ("given", "offer", "order", "takes", "wants")
 
-    def __init__(self, offer: str, wants: Sequence[Lane], takes: Takes) -> None:
+    def __init__(self, offer: str, order: Wants, wants: Sequence[Lane], takes: Takes) -> None:
         self.offer = offer
+        self.order = order
         self.wants = wants
         self.takes = takes
         self.given: asyncio.Future[Lane | None] = asyncio.get_running_loop().create_future()
@@ -25,52 +34,85 @@ class _Waiting:
 class Queue:
     """The accounts of one provider. On the event loop only."""
 
-    def __init__(self, lanes: Sequence[Lane]) -> None:
-        self.lanes = tuple(lanes)
-        self.in_flight = {lane.name: 0 for lane in lanes}
-        """By account."""
+    def __init__(self, lanes: Sequence[Lane], limits: Mapping[str, int | None]) -> None:
+        """`limits`: requests of an offer that an account may have under way at once, where that is limited."""
+        self.in_flight: Counter[str] = Counter()
+        """By account; those of accounts that are gone among them, until they have ended."""
+        self._of_offers: Counter[tuple[str, str]] = Counter()
+        """By account and offer."""
         self._waiting: dict[_Waiting, None] = {}
         """In the order they came."""
+        self.lanes: tuple[Lane, ...] = ()
+        self._limits: Mapping[str, int | None] = {}
+        self.adopt(lanes, limits)
 
     @property
     def waiting(self) -> int:
         """Requests that wait."""
         return len(self._waiting)
 
-    def free(self, lane: Lane) -> int | None:
-        """Requests an account could take now; None for any number."""
-        return None if lane.concurrency is None else max(0, lane.concurrency - self.in_flight[lane.name])
+    @property
+    def idle(self) -> bool:
+        """Whether it has neither accounts nor requests: nobody will miss it."""
+        return not self.lanes and not self._waiting and not self.in_flight
 
-    def room(self, usable: Takes) -> int | None:
-        """Requests that the accounts that may be used take at once; None for any number."""
-        most = 0
-        for lane in self.lanes:
-            if usable(lane):
-                if lane.concurrency is None:
-                    return None
-                most += lane.concurrency
-        return most
+    def adopt(self, lanes: Sequence[Lane], limits: Mapping[str, int | None]) -> None:
+        """Go by these accounts and limits from now on: those that wait want them anew, or wait for nothing."""
+        self.lanes = tuple(lanes)
+        self._limits = limits
+        for waiting in self._waiting:
+            waiting.wants = waiting.order()
+        self.look_again()
 
-    def load(self) -> int:
-        """Requests there are, those that wait among them."""
-        return sum(self.in_flight.values()) + len(self._waiting)
+    def free(self, lane: Lane, offer: str) -> int | None:
+        """Requests of an offer that an account could take now; None for any number."""
+        account = None if lane.concurrency is None else max(0, lane.concurrency - self.in_flight[lane.name])
+        limit = self._limits.get(offer)
+        if limit is None:
+            return account
+        model = max(0, limit - self._of_offers[lane.name, offer])
+        return model if account is None else min(account, model)
 
-    async def enter(self, offer: str, wants: Sequence[Lane], takes: Takes, seconds: float) -> Lane | None:
+    def standing(self, offer: str, usable: Takes) -> tuple[int, int | None]:
+        """How much room for an offer is taken, and how much there is at the accounts that may be used; None for any.
+
+        Of the accounts' room and the model's own the smaller one counts, and it is taken so far that what is left of it
+        is what is left of both.
+        """
+        lanes = [lane for lane in self.lanes if usable(lane)]
+        load, limit = self.in_flight.total() + len(self._waiting), self._limits.get(offer)
+        room = _total([lane.concurrency for lane in lanes])
+        if limit is None:
+            return load, room
+        own = sum(count for (_, name), count in self._of_offers.items() if name == offer)
+        own += sum(waiting.offer == offer for waiting in self._waiting)
+        smaller = sum(limit if lane.concurrency is None else min(limit, lane.concurrency) for lane in lanes)
+        spare = limit * len(lanes) - own
+        return max(0, smaller - (spare if room is None else min(room - load, spare))), smaller
+
+    async def enter(self, offer: str, order: Wants, takes: Takes, seconds: float) -> Lane | None:
         """The first account wanted that may be used and has room; waits for one if none has.
 
         None where the time is up, or where no account may be used any more. Whoever is given one has to `leave` it.
         """
+        wants = order()
         for lane in wants:
-            if self.free(lane) != 0 and takes(lane):
-                self.in_flight[lane.name] += 1
+            if self.free(lane, offer) != 0 and takes(lane):
+                self.occupy(lane, offer)
                 return lane
         if seconds <= 0 or not any(takes(lane) for lane in wants):
             return None
-        return await self._wait(_Waiting(offer, wants, takes), seconds)
+        return await self._wait(_Waiting(offer, order, wants, takes), seconds)
 
-    def leave(self, lane: Lane) -> None:
+    def occupy(self, lane: Lane, offer: str) -> None:
+        """A request is at an account, with its room or without; it has to `leave`."""
+        self.in_flight[lane.name] += 1
+        self._of_offers[lane.name, offer] += 1
+
+    def leave(self, lane: Lane, offer: str) -> None:
         """A request has ended: the next one may have its room."""
-        self.in_flight[lane.name] -= 1
+        _one_less(self.in_flight, lane.name)
+        _one_less(self._of_offers, (lane.name, offer))
         if self._waiting:
             self._hand_over()
 
@@ -88,11 +130,18 @@ class Queue:
                 self._end(waiting, None)
 
     def _hand_over(self) -> None:
+        full: set[str] = set()
+        """Offers for which no account has room: most of those that wait, and need not be looked at."""
         for waiting in tuple(self._waiting):
-            if all(self.free(lane) == 0 for lane in self.lanes):
-                return
+            if waiting.offer in full:
+                continue
+            if all(self.free(lane, waiting.offer) == 0 for lane in self.lanes):
+                if all(lane.concurrency == self.in_flight[lane.name] for lane in self.lanes):
+                    return
+                full.add(waiting.offer)
+                continue
             for lane in waiting.wants:
-                if self.free(lane) != 0 and waiting.takes(lane):
+                if self.free(lane, waiting.offer) != 0 and waiting.takes(lane):
                     self._end(waiting, lane)
                     break
 
@@ -105,7 +154,7 @@ class Queue:
             if waiting.given.done() and not waiting.given.cancelled():  # given a moment ago: the next one's
                 given = waiting.given.result()
                 if given is not None:
-                    self.leave(given)
+                    self.leave(given, waiting.offer)
             raise
         finally:
             self._waiting.pop(waiting, None)
@@ -116,5 +165,16 @@ class Queue:
         if waiting.given.done():  # its request was broken off, or the time was up
             return
         if given is not None:
-            self.in_flight[given.name] += 1
+            self.occupy(given, waiting.offer)
         waiting.given.set_result(given)
+
+
+def _one_less(counted: Counter[Name], name: Name) -> None:
+    counted[name] -= 1
+    if not counted[name]:
+        del counted[name]
+
+
+def _total(rooms: Sequence[int | None]) -> int | None:
+    """All of them together; None for any number, where one takes any."""
+    return None if None in rooms else sum(room for room in rooms if room is not None)

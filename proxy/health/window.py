@@ -55,6 +55,12 @@ class _Span:
         self.served = self.failed = 0
         self.seconds = array("I", [0]) * CLASSES
 
+    def add(self, other: _Span) -> None:
+        """Count what another one has counted as well."""
+        self.served += other.served
+        self.failed += other.failed
+        self.seconds = array("I", map(sum, zip(self.seconds, other.seconds, strict=True)))
+
 
 class Window:
     """The last minutes of one offer. Whoever calls has the clock."""
@@ -63,6 +69,15 @@ class Window:
         """`seconds`: how far back it looks."""
         self._span_s = seconds / SPANS
         self._spans = tuple([_Span() for _ in range(SPANS)])
+
+    def over(self, seconds: float, now: float) -> Window:
+        """What it has seen, as one that looks back so far; each of its spans counts as of when it began."""
+        other = Window(seconds)
+        for span in sorted(self._current(now), key=lambda span: span.began):
+            began = span.began * self._span_s
+            if now - began < seconds:
+                other._span(began).add(span)
+        return other
 
     def served(self, now: float, seconds: float) -> None:
         """A request was served, and took so long."""

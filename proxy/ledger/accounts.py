@@ -26,8 +26,9 @@ WINDOWS: Mapping[str, tuple[str, ...]] = {
 }
 """The windows each kind of limit can have."""
 
-GRANTS = frozenset({"unfiltered"})
-"""`unfiltered`: pictures without a vendor's safety filter, where the vendor lets its customers choose."""
+GRANTS = frozenset({"admin", "unfiltered"})
+"""`admin`: what operators ask of the server itself. `unfiltered`: pictures without a vendor's safety filter, where the
+vendor lets its customers choose."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 

@@ -45,6 +45,8 @@ class HoldOrder(Struct, frozen=True, kw_only=True, array_like=True):
     facts: str
     waits: bool = False
     """Nothing is sent for it before `Begun`: until then it is released without a question."""
+    hedge: bool = False
+    """It is asked beside another one for the same picture, because that one takes long."""
 
 
 class Reserve(Struct, frozen=True, kw_only=True, array_like=True, tag=True):

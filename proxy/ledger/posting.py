@@ -37,6 +37,8 @@ from proxy.ledger.statements import AMOUNTS, Statements
 from proxy.ledger.tables import balances, budgets, holds, jobs
 
 DAY_MS = 86_400_000
+HEDGE = "hedge"
+"""The detail of an entry: its hold is for a second candidate, asked for the same picture as another one."""
 VENDOR_ID = 128
 """Characters of a vendor's own id that are kept."""
 Account = tuple[str, str]
@@ -217,7 +219,7 @@ class Posting:
         )
         self._memory.holds[hold.hold] = hold
         self._rows["insert_hold"].append(astuple(hold))
-        self._enter("hold", hold, hold.micros, hold.images, None, None)
+        self._enter("hold", hold, hold.micros, hold.images, HEDGE if each.hedge else None, None)
         return hold
 
     def _close(self, order: Close) -> Closed:

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Connection, select
 
+from proxy.ledger.posting import HEDGE
 from proxy.ledger.tables import entries, holds, jobs
 
 
@@ -31,6 +32,8 @@ class Submission(Struct, frozen=True, kw_only=True):
     detail: str | None = None
     """Of a release, why; of a settlement, what the vendor metered."""
     vendor_id: str | None = None
+    hedge: bool = False
+    """A second candidate, asked beside another one for the same picture."""
 
 
 class Served(Struct, frozen=True, kw_only=True):
@@ -76,6 +79,7 @@ def _submissions(lines: Iterable[Any], open_now: dict[str, str]) -> tuple[Submis
         if line["kind"] == "hold":
             told |= {"provider": line["provider"], "model": line["model"], "quoted": line["micros"]}
             told |= {"images": line["images"], "began": line["at"], "outcome": open_now.get(line["hold"], "open")}
+            told["hedge"] = line["detail"] == HEDGE
         elif line["kind"] == "overrun":
             told["beyond"] = told.get("beyond", 0) + line["micros"]
         else:

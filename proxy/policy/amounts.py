@@ -7,9 +7,9 @@ from functools import lru_cache
 from hashlib import blake2b
 from math import isfinite
 
-MILLION = 1_000_000
-MILLIONTH = Decimal("0.000001")
-_ALL = 2**32 - 1
+LOTS = 1000
+"""A lot is one of so many. Two names draw the same once in a thousand times; then the order of names decides."""
+_ALL = 2**20
 
 
 def check_amount(name: str, usd: Decimal) -> None:
@@ -24,20 +24,20 @@ def check_number(name: str, number: float) -> None:
         raise ValueError(f"{name} is a number, zero or more, not {number}")
 
 
-def lot(by: str, name: str, weight: float = 1.0) -> int:
-    """The lot of `name` in a drawing among names, in millionths: the highest wins, in the proportion of the weights.
+def lot(by: str | int, name: str, weight: float = 1.0) -> int:
+    """The lot of `name` in a drawing among names, 0 to LOTS - 1: the highest wins, in the proportion of the weights.
 
     The same `by` draws the same lots, and to take one name out moves only those who would have drawn it. (Rendezvous
-    hashing: a uniform number to the power of one over the weight.)
+    hashing: a uniform number to the power of one over the weight. The number is the middle of a product: as `by` goes
+    through all there are, each name's goes round thousands of times, at a pace of its own.)
     """
-    mixed = (_number(by) ^ _number(name)) * 0x9E3779B1 & _ALL
-    mixed = (mixed ^ mixed >> 15) * 0x85EBCA6B & _ALL
+    drawn = _number(by) * _number(name) >> 20 & _ALL - 1
     if weight == 1:
-        return mixed * MILLION >> 32
-    return int((mixed / 2**32) ** (1 / weight) * MILLION) if weight > 0 else 0
+        return drawn * LOTS >> 20
+    return int((drawn / _ALL) ** (1 / weight) * LOTS) if weight > 0 else 0
 
 
 @lru_cache(4096)
-def _number(text: str) -> int:
-    """32 bits that stand for a text; the names of offers come again with every plan."""
-    return int.from_bytes(blake2b(text.encode(), digest_size=4).digest())
+def _number(text: str | int) -> int:
+    """30 bits that stand for a text; the names of offers come again with every plan."""
+    return int.from_bytes(blake2b(str(text).encode(), digest_size=4).digest()) >> 2

@@ -35,8 +35,8 @@ class Offer(Struct, frozen=True, kw_only=True):
     """Drawn on this machine."""
     out: str | None = None
     """Why it cannot be used at all: what the configuration lacks."""
-    region: str | None = None
-    """Where its vendor keeps what it is sent, e.g. `eu` or `us-east`; None where nobody says."""
+    regions: frozenset[str] = frozenset()
+    """Where its accounts keep what they are sent, e.g. `eu` or `us-east`; without those of which nobody says."""
     grade: int = 2
     """How good its pictures are: 1 draft, 2 standard, 3 premium."""
     seconds: float | None = None
@@ -92,9 +92,9 @@ class Standing(Struct, frozen=True):
     p95: float | None = None
     p99: float | None = None
     in_flight: int = 0
-    """Requests it has now, those that wait for it included."""
+    """How much of that room is taken, by whatever stands in its way: other models' requests, and those that wait."""
     room: int | None = None
-    """How many it takes at once; None where nobody knows."""
+    """How many requests it takes at once; None where nobody knows."""
 
 
 WELL = Standing()
@@ -110,13 +110,15 @@ class World(Struct, frozen=True, kw_only=True):
 
 
 class Candidate(Struct, frozen=True, gc=False):
-    """An offer, the request in its terms, what its price depends on, and what that would cost."""
+    """An offer, the request in its terms, what its price depends on, what that would cost, and how the offer is."""
 
     offer: Offer
     fit: Fit | Misfit
     quote: Quote | Unpriced
     billable: Billable | None = None
     """None for a misfit."""
+    standing: Standing = WELL
+    """What the world knows of its health."""
 
 
 class Drop(Struct, frozen=True, gc=False):
@@ -225,7 +227,7 @@ def plan(rules: Sequence[tuple[str, Rule]], wish: Wish, offers: Iterable[Offer],
     """Ask every rule about every offer; the first `Drop` ends an offer, the `Score`s of the others add up."""
     fitting = Fitting(wish.request, any_area=wish.any_area)
     day = world.now.date()
-    left: list[_Left] = [(place, _consider(offer, fitting, day), []) for place, offer in enumerate(offers)]
+    left: list[_Left] = [(place, _consider(offer, fitting, day, world), []) for place, offer in enumerate(offers)]
     out: dict[int, Out] = {}
     for passed, (name, rule) in enumerate(rules):
         if _silent(rule, wish, world):
@@ -243,7 +245,7 @@ def plan(rules: Sequence[tuple[str, Rule]], wish: Wish, offers: Iterable[Offer],
             left = [each for each in left if each[0] not in out]
     choices = [Choice(candidate, _worth(reasons), tuple(reasons)) for _, candidate, reasons in left]
     if len(choices) > 1:
-        choices.sort(key=_name)
+        choices.sort(key=_NAME)
         choices.sort(key=_WORTH, reverse=True)  # those worth the same stay in the order of their names
     return Plan(tuple(choices), tuple([out[place] for place in sorted(out)]), wish.policy)
 
@@ -251,14 +253,11 @@ def plan(rules: Sequence[tuple[str, Rule]], wish: Wish, offers: Iterable[Offer],
 _Left = tuple[int, Candidate, list[tuple[str, Score]]]
 """An offer that no rule asked so far has dropped: its place among the offers, and what was said for and against it."""
 _WORTH = attrgetter("worth")
+_NAME = attrgetter("candidate.offer.name")
 
 
 def _worth(reasons: list[tuple[str, Score]]) -> Decimal:
     return sum([score.usd for _, score in reasons], ZERO)
-
-
-def _name(choice: Choice) -> str:
-    return choice.candidate.offer.name
 
 
 def _silent(rule: Rule, wish: Wish, world: World) -> bool:
@@ -266,16 +265,17 @@ def _silent(rule: Rule, wish: Wish, world: World) -> bool:
     return nothing is not None and nothing(wish, world)
 
 
-def _consider(offer: Offer, fitting: Fitting, day: date) -> Candidate:
+def _consider(offer: Offer, fitting: Fitting, day: date, world: World) -> Candidate:
+    standing = world.health.get(offer.name, WELL)
     fitted = fitting.to(offer.model)
-    if isinstance(fitted, Misfit):
-        return Candidate(offer, fitted, Unpriced(fitted.reason))
+    if not isinstance(fitted, Fit):
+        return Candidate(offer, fitted, Unpriced(fitted.reason), None, standing)
     billable, answer = fitting.quote(fitted.request, price_at(offer, day))
-    if answer is None:
-        answer = _unlisted(day)
-    if isinstance(answer, Unpriced) and offer.ceiling is not None:
-        answer = ceiling(billable, offer.ceiling)
-    return Candidate(offer, fitted, answer, billable)
+    if not isinstance(answer, Quote):
+        answer = answer or _unlisted(day)
+        if offer.ceiling is not None:
+            answer = ceiling(billable, offer.ceiling)
+    return Candidate(offer, fitted, answer, billable, standing)
 
 
 def _unlisted(day: date) -> Unpriced:

@@ -7,7 +7,8 @@ them, a command line or a route, calls it.
 
 from proxy.replay.figures import Figures
 from proxy.replay.planning import Scenario
+from proxy.replay.question import Question, QuestionError, answer
 from proxy.replay.run import replay
 from proxy.replay.told import told
 
-__all__ = ["Figures", "Scenario", "replay", "told"]
+__all__ = ["Figures", "Question", "QuestionError", "Scenario", "answer", "replay", "told"]

@@ -23,6 +23,7 @@ def told(figures: Figures, movers: int = MOVERS) -> dict[str, Any]:
     return {
         "object": "darkroom.replay",
         "requests": _requests(figures),
+        "plans": figures.planned,
         "happened": {
             "usd": _usd(before + stranded + beside),
             "overrun_usd": _usd(figures.overrun),

@@ -90,6 +90,10 @@ class Transport:
             trust_env=False,
         )
 
+    def adopt(self, reply_limit: int) -> None:
+        """Take replies of up to so many bytes from now on."""
+        self._limit = reply_limit
+
     async def close(self) -> None:
         """Close the connections."""
         self._deadlines.close()

@@ -41,10 +41,14 @@ class Guard:
 
     def __init__(self, allow: Iterable[str], limit: int) -> None:
         """`allow`: hosts, or host:port; `limit`: most bytes behind a link."""
-        self._allow = frozenset(host.lower() for host in allow)
-        self._limit = limit
+        self.adopt(allow, limit)
         self._guarded = _session(socket_factory=_guarded_socket)
         self._trusting = _session()
+
+    def adopt(self, allow: Iterable[str], limit: int) -> None:
+        """Follow links by other rules from now on."""
+        self._allow = frozenset(host.lower() for host in allow)
+        self._limit = limit
 
     async def close(self) -> None:
         """Close the connections."""

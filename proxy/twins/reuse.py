@@ -73,6 +73,10 @@ class Twins:
         self._tell = tell
         self._turns = Turns()
 
+    def adopt(self, row: CacheRow) -> None:
+        """Give pictures again by another row from now on."""
+        self._row = row
+
     async def serve(self, job: Job, model: str, notes: tuple[Note, ...], buy: Buy) -> Answer | Repeated:
         """The answer for a job that `model` serves, bought where it has to be. Raises what buying it raises.
 
@@ -155,7 +159,8 @@ class Twins:
 
     async def _made_out(self, asked: Asked, found: Answer, how: Literal["hit", "joined"]) -> Answer:
         job, notes, pictures = asked.job, list(asked.notes), []
-        notes += found.notes[found.asked or 0 :]
+        made = found.notes[found.asked or 0 :]  # what a hedge may cost is owed by the request it was made for
+        notes += [note for note in made if note.field != "hedge"]
         for picture in found.pictures:
             image, said = await as_asked(self._studio, picture.image, job.request, exact=False)
             notes += said
@@ -177,6 +182,7 @@ class Twins:
             asked=len(dict.fromkeys(asked.notes)),
             repeats=found.repeats or found.job,
             how=how,
+            hedges=(),
             saved=found.saved if found.repeats else found.charged,
             quoted=0,
             charged=0,

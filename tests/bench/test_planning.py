@@ -29,6 +29,8 @@ pytestmark = pytest.mark.bench
 OFFERS = 200
 ROUNDS = 300
 TARGET_MS = 1.0
+RATIO = 3.7
+"""What a plan may take of the loop's time where the machine is too slow, or too busy, for the target."""
 DAY = date(2026, 6, 1)
 QUALITIES = (Quality.LOW, Quality.MEDIUM, Quality.HIGH)
 EVERY = load([*REQUIRED, *sorted(NAMES - set(REQUIRED))])
@@ -61,7 +63,7 @@ def _offer(number: int) -> Offer:
             ),
         ),
         here=number == 0,
-        region="eu-west" if number % 5 else "eu",
+        regions=frozenset({"eu-west" if number % 5 else "eu"}),
         grade=number % 3 + 1,
         seconds=5.0,
     )
@@ -141,4 +143,4 @@ def test_a_plan_over_200_offers(name: str) -> None:
         f"\n{name}, {len(rules)} rules, {OFFERS} offers: p50 {p50:.2f} ms, p99 {p99:.2f} ms; a loop of 10,000 steps"
         f" {bare:.2f} ms, ratio {p50 / bare:.2f} (target {TARGET_MS:g} ms: {verdict})"
     )
-    assert p50 < max(TARGET_MS, 6 * bare)  # beyond that it is no busy machine any more
+    assert p50 < max(TARGET_MS, RATIO * bare)

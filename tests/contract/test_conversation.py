@@ -39,6 +39,9 @@ class Task(Struct):
 
 def test_a_secret_is_revealed_only_when_asked_to() -> None:
     assert Secret(KEY).reveal() == KEY
+    assert Secret(KEY) == Secret(KEY)
+    assert hash(Secret(KEY)) == hash(Secret(KEY))
+    assert Secret(KEY) not in (Secret("other"), KEY)
 
 
 def test_a_secret_does_not_show_in_any_kind_of_text() -> None:

@@ -6,12 +6,14 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import httpx
 import msgspec
+import yaml
 
 from proxy.app import Application, opened
 from proxy.config import load
@@ -59,9 +61,13 @@ class House(Running):
         """Ask about something."""
         return await self.http.get(path, headers={"authorization": f"Bearer {key}"})
 
-    def another_key(self, team: str) -> str:
+    def another_key(self, team: str, *grants: str) -> str:
         """One more key of a team."""
-        return Accounts(self.engine()).create_key(team)[1]
+        return Accounts(self.engine()).create_key(team, grants=frozenset(grants))[1]
+
+    def rewrite(self, config: Mapping[str, Any]) -> None:
+        """Write another config.yaml; nobody reads it before it is told to."""
+        self.config.write_text(yaml.safe_dump(dict(config)))
 
 
 @asynccontextmanager
@@ -69,8 +75,9 @@ async def house(folder: Path, config: Mapping[str, Any], kind: type[House] = Hou
     """Open it; a folder that was used before is opened as after a restart."""
     made = kind(folder, config)
     async with AsyncExitStack() as stack:
-        with patch("proxy.app.Scribe", Here):
-            app = await stack.enter_async_context(opened(load(made.config, {}), made.data, {}))
+        with patch("proxy.app.premises.Scribe", Here):
+            again = partial(load, made.config, {})
+            app = await stack.enter_async_context(opened(again(), made.data, {}, again))
         transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # the same protocol in other words
         async with httpx.AsyncClient(transport=transport, base_url="http://darkroom.test/v1", timeout=20) as http:
             made.app, made.http = app, http

@@ -35,7 +35,7 @@ async def test_a_server_that_drains_lets_nothing_new_in_and_says_when_to_come_ag
         key = home.key("acme")
         origin = "http://darkroom.test"
         assert (await home.http.get(f"{origin}/health/ready")).status_code == 200
-        home.app.admission.open = False
+        home.app.premises.admission.open = False
         visitor = await Visitor(key).says(CARD).visit(home.app)
         assert (visitor.status, visitor.asked) == (503, 0)
         assert visitor.headers["retry-after"] == "1"

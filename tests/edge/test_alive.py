@@ -13,8 +13,8 @@ import pytest_asyncio
 
 from providers.contract import Failure, Fault
 from proxy.dialects.contract import Dialect, Generating
-from proxy.edge import generating
 from proxy.edge.alive import every
+from proxy.edge.generating import attending
 from proxy.events import RequestEnded
 from tests.edge.examples import EXAMPLES, filled, form
 from tests.edge.house import Visitor
@@ -44,7 +44,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         found = every(*args)
         return None if found is None else found / 1000
 
-    monkeypatch.setattr(generating, "every", hurried)
+    monkeypatch.setattr(attending, "every", hurried)
 
 
 async def visited(team: Team, path: str, body: bytes, blanks: int, **headers: str) -> Visitor:
@@ -95,7 +95,7 @@ async def test_what_fails_behind_blanks_is_told_in_the_body(
         return told[-1]
 
     monkeypatch.setattr(team.home.painter, "draw", fails)
-    monkeypatch.setattr(generating, "RequestEnded", ended_with)
+    monkeypatch.setattr("proxy.edge.generating.visit.RequestEnded", ended_with)
     example = EXAMPLES[dialect.name][f"{route.method} {route.path}"][0]
     fields = filled(example.fields, team.has)
     body, kind = form(fields) if example.form else (json.dumps(fields).encode(), "application/json")

@@ -22,7 +22,7 @@ from proxy.edge.documentation import openapi, own, page, table
 from proxy.edge.documentation.entries import Entry, answers, curl, plain, refusals, unkinded
 from proxy.edge.documentation.openapi import body_of, of_shape
 from tests.edge.house import House
-from tests.edge.replaying import DIALECTS, ENTRIES, ITSELF, Replay, joined, shape_of, shipped
+from tests.edge.replaying import DIALECTS, ENTRIES, ITSELF, Replay, joined, key_for, shape_of, shipped
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = [(entry, example) for entry in ENTRIES for example in entry.document.examples]
@@ -37,7 +37,7 @@ class Home:
 
     def __init__(self, house: House) -> None:
         self.house = house
-        self.keys = [house.key(f"team-{place}", "5/total") for place in range(len(EXAMPLES))]
+        self.keys = [key_for(house, f"team-{place}", entry) for place, (entry, _) in enumerate(EXAMPLES)]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -86,7 +86,7 @@ async def test_the_page_needs_no_key_and_may_do_nothing_but_run_its_own_lines(ho
 async def test_there_is_no_route_that_is_not_told_of(home: Home) -> None:
     served = {
         (method, unkinded(route.path_format if "{" not in route.path else route.path))
-        for route in home.house.app.litestar.routes
+        for route in home.house.app.service.litestar.routes
         for method in getattr(route, "methods", ())
         if method not in ("HEAD", "OPTIONS")
     }

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from providers.contract import Note
 from proxy import dialects
-from proxy.app import FIRST
+from proxy.app.setup import FIRST
 from proxy.dialects.contract import Generating
-from proxy.edge import generating
 from proxy.edge.answering import notes_header
+from proxy.edge.generating import streaming
 from proxy.edge.preparing import LARGE
 from proxy.edge.wire import origin
 from tests.edge.house import BODY, GENERATIONS, House, Visitor, Wire, house
@@ -339,7 +339,7 @@ async def test_a_stream_that_cannot_begin_is_a_plain_error(tmp_path: Path) -> No
 async def test_a_stream_in_which_nothing_happens_says_that_it_lives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generating, "ALIVE_S", 0.05)
+    monkeypatch.setattr(streaming, "ALIVE_S", 0.05)
     vendor = OpenAIVendor()
     with serving(vendor):
         async with house(tmp_path, config(vendor)) as home:

@@ -17,7 +17,8 @@ import pytest_asyncio
 from providers.contract import Failure, Fault
 from providers.sandbox import DETAILS
 from proxy.dialects.contract import Dialect, Generating
-from proxy.edge import generating, pickup
+from proxy.edge import pickup
+from proxy.edge.generating import early
 from proxy.edge.preference import Preference, preferred
 from proxy.edge.slips import Ending, Lost, Slip, Slips
 from proxy.gateway import Gateway
@@ -312,7 +313,7 @@ async def test_a_dry_run_is_answered_at_once(team: Team) -> None:
 async def test_a_repeat_of_what_is_under_way_has_a_slip_of_its_own(
     home: Town, team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generating, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(early, "PATIENCE_S", 0.05)
     asked = home.painter.asked
     key = {**ASYNC, "idempotency-key": "late-1"}
     home.painter.gate.clear()
@@ -345,7 +346,7 @@ async def test_it_is_fetched_after_a_restart_as_before(tmp_path: Path) -> None:
 async def test_what_a_restart_broke_off_is_told_to_have_come_to_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proxy.app.DRAIN_S", 0.05)
+    monkeypatch.setattr("proxy.app.premises.DRAIN_S", 0.05)
     async with town(tmp_path) as home:
         team = home.team("acme")
         home.painter.gate = asyncio.Event()

@@ -12,6 +12,7 @@ from openai.types import Model as TheirModel
 
 from proxy.edge.terms import MOST_S
 from tests.edge.house import BODY, House, house
+from tests.walk.vendors import OpenAIVendor, at, serving
 
 DRY = {"x_darkroom_dry_run": "plan"}
 STUDIOLM = {"prompt": "A boat", "aspect_ratio": "square", "user_selected_model": "photo"}
@@ -97,6 +98,50 @@ async def test_a_policy_the_team_may_not_choose_is_refused_in_the_callers_own_wo
     assert home.spent("tight") == (0, 0)
 
 
+async def test_a_policy_the_team_may_not_choose_is_refused_to_a_repeat_as_well(tmp_path: Path) -> None:
+    vendor = OpenAIVendor()
+    with serving(vendor):
+        config = {"providers": {"stub": at(vendor)}, "default_model": "photo", "teams": {"acme": {"may": ["cheapest"]}}}
+        async with house(tmp_path, config) as home:
+            key = home.key("acme", "1/total")
+            first = await home.post(key, x_darkroom_policy="cheapest", idempotency_key="k")
+            for again in ({"x_stainless_retry_count": "1"}, {"idempotency_key": "k"}):
+                joined = await home.post(key, x_darkroom_policy="cheapest", **again)
+                assert joined.headers["x-darkroom-repeats"] == first.headers["x-request-id"]
+                refused = await home.post(key, x_darkroom_policy="best", **again)
+                assert refused.status_code == 400
+                assert refused.json()["error"]["param"] == "x-darkroom-policy"
+            vendor.gate.clear()
+            running = asyncio.create_task(home.post(key, {**BODY, "prompt": "Another"}))
+            while len(vendor.submits) < 2:
+                await asyncio.sleep(0.01)
+            retry = {"x_stainless_retry_count": "1", "x_darkroom_policy": "best"}
+            assert (await home.post(key, {**BODY, "prompt": "Another"}, **retry)).status_code == 400
+            vendor.gate.set()
+            assert (await running).status_code == 200
+            assert len(vendor.submits) == 2
+
+
+@pytest.mark.parametrize(("asked", "decided"), [({}, "nachts um 3"), ({"x_darkroom_policy": "cheapest"}, "cheapest")])
+async def test_the_policy_that_decided_is_told_to_the_caller_the_counter_and_who_explains(
+    asked: dict[str, str], decided: str, tmp_path: Path
+) -> None:
+    vendor = OpenAIVendor()
+    more = {"policies": {"nachts um 3": ["configured", "capable", "allowed", "priced", "within_ceiling", "cheapest"]}}
+    with serving(vendor):
+        config = {"providers": {"stub": at(vendor)}, "default_model": "photo", "policy": {"default": "nachts um 3"}}
+        async with house(tmp_path, {**config, **more}) as home:
+            key = home.key("acme", "1/total")
+            dry = await home.post(key, **DRY, **asked)
+            assert dry.json()["policy"] == decided
+            answer = await home.post(key, **asked)
+            assert answer.headers["x-darkroom-policy"] == decided
+            told = await home.get(key, f"/darkroom/requests/{answer.headers['x-request-id']}")
+            assert told.json()["policy"] == decided
+            metrics = (await home.http.get("http://darkroom.test/metrics")).text
+            assert f'darkroom_policy_decisions_total{{policy="{decided}",provider="stub"}} 1.0' in metrics
+
+
 @pytest.mark.parametrize(
     ("header", "said", "param"),
     [
@@ -130,9 +175,9 @@ async def test_the_model_list_tells_offers_prices_classes_and_ends(home: House) 
     listed = {each["id"]: each for each in answer.json()["data"]}
     for each in listed.values():
         TheirModel.model_validate(each, strict=True)
-    assert [(each["id"], each["from_usd"], each["region"]) for each in listed["photo"]["offers"]] == [
-        ("cheap/photo", "0.04", "us"),
-        ("dear/photo", "0.08", "eu-west"),
+    assert [(each["id"], each["from_usd"], each["regions"]) for each in listed["photo"]["offers"]] == [
+        ("cheap/photo", "0.04", ["us"]),
+        ("dear/photo", "0.08", ["eu-west"]),
     ]
     assert listed["photo"]["from_usd"] == "0.04"
     assert (listed["art.premium"]["tier"], len(listed["art.premium"]["offers"])) == ("premium", 3)
@@ -147,3 +192,23 @@ async def test_the_model_list_tells_offers_prices_classes_and_ends(home: House) 
 async def test_the_model_list_leaves_out_what_the_team_bans(home: House) -> None:
     found = await home.get(home.key("tight", "1/total"), "/models/photo")
     assert [each["provider"] for each in found.json()["offers"]] == ["dear"]
+
+
+@pytest.mark.parametrize("whose", ["team", "caller"])
+async def test_a_request_that_wants_a_region_is_served_by_the_accounts_there(whose: str, tmp_path: Path) -> None:
+    vendor = OpenAIVendor()
+    accounts = [{"name": place, "key": f"{place}-key", "region": place} for place in ("eu-west", "us", "asia")]
+    with serving(vendor):
+        row = {name: value for name, value in at(vendor).items() if name != "key"}
+        config = {"providers": {"stub": {**row, "accounts": accounts}}, "default_model": "photo"}
+        teams = {"tight": {"regions": ["eu", "us"]}} if whose == "team" else {}
+        async with house(tmp_path, {**config, "teams": teams}) as home:
+            asked = {} if whose == "team" else {"x_darkroom_region": "eu, us"}
+            key = home.key("tight", "10/total")
+            for number in range(12):
+                answer = await home.post(key, {**BODY, "prompt": f"A boat {number}"}, **asked)
+                assert answer.status_code == 200, answer.text
+            keys = {headers["Authorization"] for headers in vendor.headers}
+            assert keys == {"Bearer eu-west-key", "Bearer us-key"}
+            refused = await home.post(key, BODY, x_darkroom_region="mars")
+            assert (refused.status_code, refused.json()["error"]["param"]) == (400, "x-darkroom-region")

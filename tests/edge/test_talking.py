@@ -63,7 +63,7 @@ async def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         desks.append(Desk(**parts))
         return desks[-1]
 
-    monkeypatch.setattr("proxy.app.Desk", desk)
+    monkeypatch.setattr("proxy.app.service.Desk", desk)
     async with town(tmp_path, town_config(limits={"picture_pixels": 1_000_000})) as home:
         yield Room(home, desks[0])
 

@@ -368,7 +368,7 @@ async def test_what_was_not_taken_is_sent_after_a_restart_and_holds_up_no_stop(
 async def test_a_request_that_a_restart_ended_is_told_too(
     receiver: Receiver, told: list[WebhookEnded], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proxy.app.DRAIN_S", 0.05)
+    monkeypatch.setattr("proxy.app.premises.DRAIN_S", 0.05)
     async with calling(tmp_path, receiver) as (home, team):
         home.painter.gate = asyncio.Event()
         id_ = await taken(team, {})

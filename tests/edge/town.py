@@ -205,7 +205,7 @@ async def town(folder: Path, config: Mapping[str, Any] | None = None) -> AsyncIt
     """Open it."""
     painter = Painter()
     async with AsyncExitStack() as stack:
-        with patch("proxy.app.CardRenderer", lambda: Quick(painter)):
+        with patch("proxy.app.premises.CardRenderer", lambda: Quick(painter)):
             made = await stack.enter_async_context(house(folder, config or town_config(), Town))
         assert isinstance(made, Town)
         made.painter = painter

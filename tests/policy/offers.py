@@ -12,7 +12,7 @@ from pricing.kinds import PerImage, Row
 from providers.contract import Generate, Model, Sizes, fit
 from providers.contract.fit import Misfit
 from proxy.policy import Candidate, Drop, Offer, Plan, Rule, Score, Wish, World, plan
-from proxy.policy.engine import quote_at
+from proxy.policy.engine import WELL, quote_at
 from proxy.policy.rules import REQUIRED, load
 
 DAY = date(2026, 6, 1)
@@ -43,13 +43,14 @@ def world(**health: Any) -> World:
     return World(now=NOW, health={f"{provider}/photo": standing for provider, standing in health.items()})
 
 
-def candidate(of: Offer, wanted: Wish | None = None, on: date = DAY) -> Candidate:
+def candidate(of: Offer, wanted: Wish | None = None, on: date = DAY, seen: World | None = None) -> Candidate:
     """What the engine shows the rules of an offer."""
     wanted = wanted or wish()
     fitted = fit(wanted.request, of.model, any_area=wanted.any_area)
     assert not isinstance(fitted, Misfit), "ask the engine for those"
     billable = fitted.request.billable()
-    return Candidate(of, fitted, quote_at(of, billable, on), billable)
+    standing = (seen or world()).health.get(of.name, WELL)
+    return Candidate(of, fitted, quote_at(of, billable, on), billable, standing)
 
 
 def planned(
@@ -78,4 +79,4 @@ def alone(
     """What one rule, with settings if it has some, says of one offer."""
     rows: list[Any] = [*REQUIRED, {name: options}] if name not in REQUIRED else [*REQUIRED]
     [rule] = [rule for known, rule in load(rows) if known == name]
-    return rule(candidate(offered, wanted), wanted or wish(), seen or world())
+    return rule(candidate(offered, wanted, seen=seen), wanted or wish(), seen or world())

@@ -35,7 +35,7 @@ offers_of = st.lists(st.sampled_from("abcdefgh"), unique=True, min_size=1, max_s
                 here=st.booleans(),
                 out=st.sampled_from([None, None, None, "no key"]),
                 model=st.sampled_from([MODEL, SEEDED, EDITING]),
-                region=st.sampled_from([None, "eu", "us"]),
+                regions=st.sampled_from([frozenset(), frozenset({"eu"}), frozenset({"us"}), frozenset({"eu", "us"})]),
                 grade=st.integers(1, 3),
                 seconds=st.sampled_from([None, 3.0, 40.0]),
             )
@@ -102,7 +102,7 @@ def test_what_cannot_do_it_or_is_not_wanted_is_never_in_a_plan(
         assert of.out is None
         assert wanted.request.operation in of.model.operations
         assert seen.health.get(of.name, Standing()).usable
-        assert wanted.regions is None or of.here or of.region in wanted.regions
+        assert wanted.regions is None or of.here or of.regions & wanted.regions
         assert wanted.named is None or of.provider in wanted.named
         assert wanted.pin in (None, of.provider, of.name)
         assert not wanted.bans & {of.provider, of.name, of.model.name}

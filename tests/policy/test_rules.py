@@ -151,8 +151,8 @@ OFFERS = [
     offer(out="no key"),
     offer(here=True),
     offer(model=replace(MODEL, qualities=(Quality.LOW,))),
-    offer(model=SEEDED, grade=1, region="us-east", seconds=90.0),
-    offer(grade=3, region="eu-west"),
+    offer(model=SEEDED, grade=1, regions=frozenset({"us-east"}), seconds=90.0),
+    offer(grade=3, regions=frozenset({"eu-west"})),
 ]
 WISHES = [
     wish(),
@@ -174,7 +174,7 @@ def test_a_rule_answers_for_every_offer_in_every_world_and_answers_the_same_agai
     misfit = Candidate(offer(), Misfit("does not do it", "model"), Unpriced("does not do it"))
     for wanted in WISHES:
         for seen in WORLDS:
-            for found in [*[candidate(each, wanted) for each in OFFERS], misfit]:
+            for found in [*[candidate(each, wanted, seen=seen) for each in OFFERS], misfit]:
                 verdict = rule(found, wanted, seen)
                 assert rule(found, wanted, seen) == verdict
                 assert isinstance(verdict, Drop | Score)
@@ -189,7 +189,7 @@ def test_a_rule_alone_drops_or_moves_an_offer_somewhere(name: str, rule: Rule) -
         rule(found, wanted, seen)
         for wanted in WISHES
         for seen in WORLDS
-        for found in [*[candidate(each, wanted) for each in OFFERS], misfit]
+        for found in [*[candidate(each, wanted, seen=seen) for each in OFFERS], misfit]
     ]
     assert any(verdict is not KEEP for verdict in verdicts)
     assert name in ("fastest", "spread") or any(verdict is KEEP for verdict in verdicts)  # they rate every offer
@@ -203,7 +203,7 @@ def test_a_rule_that_says_it_has_nothing_to_say_has_not(name: str, rule: Rule) -
     for wanted, seen in quiet:
         if name == "spread":
             continue  # the lots of a request without an id are as good as any, and mean nothing
-        assert all(rule(candidate(each, wanted), wanted, seen) is KEEP for each in OFFERS)
+        assert all(rule(candidate(each, wanted, seen=seen), wanted, seen) is KEEP for each in OFFERS)
 
 
 def test_the_folder_is_the_registry() -> None:

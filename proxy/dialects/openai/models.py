@@ -71,7 +71,8 @@ class Priced(Struct, frozen=True, kw_only=True):
     provider: str
     model: str
     tier: str
-    region: str | None
+    regions: tuple[str, ...]
+    """Where its accounts keep what they are sent, as far as that is known."""
     from_usd: str | None
     """The cheapest plain picture; `X-Darkroom-Dry-Run: plan` tells the price of a request."""
     unpriced: str | None
@@ -104,7 +105,7 @@ def _priced(sold: Sold) -> Priced:
         provider=sold.provider,
         model=sold.model,
         tier=sold.tier,
-        region=sold.region,
+        regions=sold.regions,
         from_usd=None if sold.from_usd is None else _usd(sold.from_usd),
         unpriced=sold.unpriced,
     )

@@ -68,6 +68,23 @@ DOCUMENTS: Mapping[str, Document] = {
     "GET /v1/darkroom/webhook-secret": Document(
         says="The secret that verifies what this key's webhooks are sent, as Standard Webhooks writes it: `whsec_…`."
     ),
+    "POST /admin/v1/reload": Document(
+        says="Reads the configuration and the prices again. They hold from the next request on, whole; where anything"
+        " is wrong with them, the answer says what, and everything stays as it was. For keys that have the grant `admin`.",
+    ),
+    "POST /admin/v1/replay": Document(
+        says="Plans recorded requests again under another policy, configuration or price book, against what happened."
+        " Nothing is spent. For keys that have the grant `admin`.",
+        fields=(
+            _body("since", "string", "From when: `12h`, `30d`, or a day, `2026-11-01`; 30 days by default."),
+            _body("until", "string", "Up to when, that moment not included; now by default."),
+            _body("team", "string", "Only this team's requests."),
+            _body("policy", "string", "The policy that would decide; each request's own by default."),
+            _body("configuration", "string", "YAML: a whole configuration, or only what of it is to be otherwise."),
+            _body("called", "string", "What that is called where something is wrong with it."),
+            _body("prices", "string", "Price all of them with the book of that day; by default, of their own."),
+        ),
+    ),
     "GET /v1/temp-images/{name:str}": Document(
         says="A stored picture, to whoever has its link, for as long as the link works.",
         fields=_named("name", "What the link ends in."),
@@ -120,6 +137,10 @@ ANSWER_HEADERS: Mapping[str, str] = {
     "x-darkroom-provider": "Who drew it; `x-darkroom-model` says with which model.",
     "x-darkroom-cost": "USD charged; `x-darkroom-estimated-cost` is what was set aside.",
     "x-darkroom-attempts": "How many submissions it took.",
+    "x-darkroom-policy": "The policy that decided who draws.",
+    "x-darkroom-hedge": "Who was asked as well because the first took long: the offer, what became of it (`won`, "
+    "`lost`, `cancelled`, `failed`), and the most USD that the one of the two that was too late may cost beside "
+    "`x-darkroom-cost`; with commas between several.",
     "x-darkroom-notes": "What was replaced, approximated or dropped.",
     "x-darkroom-repeats": "The request whose answer this is, where it repeats one.",
     "x-darkroom-cache": "`hit`, `joined`: another request's pictures, for nothing, `age` seconds old; `miss`: new.",

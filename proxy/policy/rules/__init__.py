@@ -1,11 +1,15 @@
-"""One file a rule; the folder is the registry. A rule with settings has `Options`, read strictly from config.yaml."""
+"""One file a rule; the folder is the registry. A rule with settings has `Options`, read strictly from config.yaml.
+
+They are its last parameter, after those that every rule has.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial, update_wrapper
+from functools import update_wrapper
 from importlib import import_module
 from pkgutil import iter_modules
+from types import FunctionType
 from typing import Any
 
 import msgspec
@@ -38,7 +42,7 @@ def load(rows: Rows) -> list[tuple[str, Rule]]:
         rule = module.rule
         if hasattr(module, "Options"):
             try:
-                rule = update_wrapper(partial(rule, msgspec.convert(settings, module.Options)), rule)
+                rule = _settled(rule, msgspec.convert(settings, module.Options))
             except msgspec.ValidationError as error:
                 raise ValueError(f"rule {name}: {error}") from error
         elif settings:
@@ -55,3 +59,9 @@ def load(rows: Rows) -> list[tuple[str, Rule]]:
 def _left_out(rows: Rows) -> list[str]:
     named = {row if isinstance(row, str) else next(iter(row), "") for row in rows}
     return [name for name in ALWAYS if name not in named]
+
+
+def _settled(rule: FunctionType, options: object) -> Rule:
+    """The rule with its settings: as a default of its last parameter, as a call through a `partial` costs twice."""
+    settled = FunctionType(rule.__code__, rule.__globals__, rule.__name__, (options,))
+    return update_wrapper(settled, rule)

@@ -9,7 +9,8 @@ from proxy.policy.engine import KEEP, Candidate, Drop, Score, Wish, World, unles
 @unless(lambda wish, world: not wish.bans)
 def rule(candidate: Candidate, wish: Wish, world: World) -> Drop | Score:
     """Drop what the team's bans name."""
-    named = candidate.offer.named(wish.bans)
-    if not named:
+    offer = candidate.offer
+    if wish.bans.isdisjoint((offer.provider, offer.model.name, offer.name)):
         return KEEP
-    return Drop(f"is out for this team, which bans {min(named)}", Fault.REJECTED, Code.FORBIDDEN, "model")
+    named = min(offer.named(wish.bans))
+    return Drop(f"is out for this team, which bans {named}", Fault.REJECTED, Code.FORBIDDEN, "model")

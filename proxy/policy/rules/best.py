@@ -24,7 +24,7 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
         check_amount("worth", self.worth)
 
 
-def rule(options: Options, candidate: Candidate, wish: Wish, world: World) -> Drop | Score:
+def rule(candidate: Candidate, wish: Wish, world: World, options: Options) -> Drop | Score:
     """Score the grades above a draft."""
     grade = candidate.offer.grade
     if grade <= 1:

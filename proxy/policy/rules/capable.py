@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from providers.contract import Fault, Misfit
+from providers.contract import Fault, Fit
 from proxy.policy.engine import KEEP, Candidate, Drop, Score, Wish, World
 
 
 def rule(candidate: Candidate, wish: Wish, world: World) -> Drop | Score:
     """Drop a misfit; for a strict request, also a fit that loses something."""
     fitted = candidate.fit
-    if isinstance(fitted, Misfit):
+    if not isinstance(fitted, Fit):
         return Drop(fitted.reason, Fault.REJECTED, field=fitted.field)
     if wish.strict:
         for note in fitted.notes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -22,11 +23,15 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
         check_amount("worth", self.worth)
 
 
-def rule(options: Options, candidate: Candidate, wish: Wish, world: World) -> Drop | Score:
+def rule(candidate: Candidate, wish: Wish, world: World, options: Options) -> Drop | Score:
     """Score the notes by which the caller loses something, negative."""
     if not isinstance(candidate.fit, Fit) or not candidate.fit.notes:
         return KEEP
-    lost = [note.field for note in candidate.fit.notes if note.lossy]
-    if not lost:
-        return KEEP
-    return Score(-options.worth * (len(lost) * wish.request.n), f"not done as asked: {', '.join(lost)}")
+    lost = tuple([note.field for note in candidate.fit.notes if note.lossy])
+    return _score(lost, wish.request.n, options.worth) if lost else KEEP
+
+
+@lru_cache(1024)
+def _score(lost: tuple[str, ...], pictures: int, worth: Decimal) -> Score:
+    """Cached, as many offers of a plan drop the same wishes."""
+    return Score(-worth * (len(lost) * pictures), f"not done as asked: {', '.join(lost)}")

@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from proxy.policy.amounts import check_amount, check_number
-from proxy.policy.engine import WELL, Candidate, Drop, Score, Wish, World
+from proxy.policy.engine import Candidate, Drop, Score, Wish, World
 
 SECONDS = {
     "p50": "seconds it takes: half of its latest requests took no longer",
@@ -36,10 +36,10 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
         check_number("unknown", self.unknown)
 
 
-def rule(options: Options, candidate: Candidate, wish: Wish, world: World) -> Drop | Score:
+def rule(candidate: Candidate, wish: Wish, world: World, options: Options) -> Drop | Score:
     """Score the seconds it is expected to take, negative: as observed, else as configured, else the unknown."""
     offer = candidate.offer
-    standing = world.health.get(offer.name, WELL)
+    standing = candidate.standing
     observed = standing.p95 if options.of == "p95" else standing.p50
     if observed is not None:
         return _score(observed, options.second, options.of)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from proxy.policy.engine import KEEP, WELL, Candidate, Drop, Score, Wish, World, unless
+from proxy.policy.engine import KEEP, Candidate, Drop, Score, Wish, World, unless
 
 
 @unless(lambda wish, world: not world.health)
 def rule(candidate: Candidate, wish: Wish, world: World) -> Drop | Score:
     """Drop an offer that is not to be tried now."""
-    standing = world.health.get(candidate.offer.name, WELL)
+    standing = candidate.standing
     if standing.usable:
         return KEEP
     return Drop(standing.reason, standing.fault, retry_after=standing.retry_after)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from proxy.policy.amounts import check_amount
-from proxy.policy.engine import KEEP, WELL, Candidate, Drop, Score, Wish, World, unless
+from proxy.policy.engine import KEEP, Candidate, Drop, Score, Wish, World, unless
 
 
 class Options(Struct, frozen=True, forbid_unknown_fields=True):
@@ -23,9 +23,9 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @unless(lambda wish, world: not world.health)
-def rule(options: Options, candidate: Candidate, wish: Wish, world: World) -> Drop | Score:
+def rule(candidate: Candidate, wish: Wish, world: World, options: Options) -> Drop | Score:
     """Score requests under way over those it takes at once, negative; nothing where nobody knows how many that is."""
-    standing = world.health.get(candidate.offer.name, WELL)
+    standing = candidate.standing
     if not standing.in_flight or not standing.room:
         return KEEP
     return _score(standing.in_flight, standing.room, options.worth)

@@ -7,7 +7,7 @@ known stays: to leave it out would leave it unknown.
 from __future__ import annotations
 
 from providers.contract import Fault
-from proxy.policy.engine import KEEP, WELL, Candidate, Drop, Score, Wish, World, unless
+from proxy.policy.engine import KEEP, Candidate, Drop, Score, Wish, World, unless
 
 
 @unless(lambda wish, world: wish.max_seconds is None)
@@ -16,7 +16,7 @@ def rule(candidate: Candidate, wish: Wish, world: World) -> Drop | Score:
     if wish.max_seconds is None:
         return KEEP
     offer = candidate.offer
-    seen = world.health.get(offer.name, WELL).p95
+    seen = candidate.standing.p95
     expected = offer.seconds if seen is None else seen
     if expected is None or expected <= wish.max_seconds:
         return KEEP

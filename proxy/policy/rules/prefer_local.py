@@ -21,7 +21,7 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"worth is an amount in USD, not {self.worth}")
 
 
-def rule(options: Options, candidate: Candidate, wish: Wish, world: World) -> Drop | Score:
+def rule(candidate: Candidate, wish: Wish, world: World, options: Options) -> Drop | Score:
     """Score an offer of this machine."""
     if not candidate.offer.here:
         return KEEP

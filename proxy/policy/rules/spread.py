@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 
 from msgspec import Struct
 
-from proxy.policy.amounts import MILLIONTH, check_amount, check_number, lot
+from proxy.policy.amounts import LOTS, check_amount, check_number, lot
 from proxy.policy.engine import Candidate, Drop, Score, Wish, World, unless
 
 
@@ -31,8 +32,15 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @unless(lambda wish, world: not wish.id)
-def rule(options: Options, candidate: Candidate, wish: Wish, world: World) -> Drop | Score:
+def rule(candidate: Candidate, wish: Wish, world: World, options: Options) -> Drop | Score:
     """Score the offer's lot for this request."""
     offer = candidate.offer
-    weight = options.weights.get(offer.name, options.weights.get(offer.provider, 1.0))
-    return Score(options.worth * lot(wish.id, offer.name, weight) * MILLIONTH, "its lot for this request")
+    weight = 1.0
+    if options.weights:
+        weight = options.weights.get(offer.name, options.weights.get(offer.provider, 1.0))
+    return _score(lot(wish.id, offer.name, weight), options.worth)
+
+
+@lru_cache(2 * LOTS)
+def _score(drawn: int, worth: Decimal) -> Score:
+    return Score(worth * drawn / LOTS, "its lot for this request")

@@ -7,11 +7,12 @@ that falls out moves only the seeds it had. An offer that would drop the seed is
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 
 from msgspec import Struct
 
 from providers.contract import Fit
-from proxy.policy.amounts import MILLIONTH, check_amount, lot
+from proxy.policy.amounts import LOTS, check_amount, lot
 from proxy.policy.engine import KEEP, Candidate, Drop, Score, Wish, World, unless
 
 
@@ -27,8 +28,14 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @unless(lambda wish, world: wish.request.seed is None)
-def rule(options: Options, candidate: Candidate, wish: Wish, world: World) -> Drop | Score:
+def rule(candidate: Candidate, wish: Wish, world: World, options: Options) -> Drop | Score:
     """Score the offer's lot for the seed."""
-    if not isinstance(candidate.fit, Fit) or candidate.fit.request.seed is None:
+    seed = wish.request.seed
+    if seed is None or not isinstance(candidate.fit, Fit) or candidate.fit.request.seed is None:
         return KEEP
-    return Score(options.worth * lot(str(wish.request.seed), candidate.offer.name) * MILLIONTH, "its lot for this seed")
+    return _score(lot(seed, candidate.offer.name), options.worth)
+
+
+@lru_cache(2 * LOTS)
+def _score(drawn: int, worth: Decimal) -> Score:
+    return Score(worth * drawn / LOTS, "its lot for this seed")

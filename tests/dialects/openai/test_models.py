@@ -42,7 +42,7 @@ PHOTO = Card(
     served_by="openai/gpt-image-2",
     sold=(
         Sold(
-            offer="openai/gpt-image-2", provider="openai", model="gpt-image-2", tier="premium", region="us",
+            offer="openai/gpt-image-2", provider="openai", model="gpt-image-2", tier="premium", regions=("us",),
             from_usd=Decimal("0.00500"),
         ),
         Sold(offer="azure/gpt-image-2", provider="azure", model="gpt-image-2", unpriced="nobody says"),
@@ -110,7 +110,7 @@ def test_a_model_has_the_official_keys_and_beside_them_what_it_can_do() -> None:
                 "provider": "openai",
                 "model": "gpt-image-2",
                 "tier": "premium",
-                "region": "us",
+                "regions": ["us"],
                 "from_usd": "0.005",
                 "unpriced": None,
             },
@@ -119,7 +119,7 @@ def test_a_model_has_the_official_keys_and_beside_them_what_it_can_do() -> None:
                 "provider": "azure",
                 "model": "gpt-image-2",
                 "tier": "standard",
-                "region": None,
+                "regions": [],
                 "from_usd": None,
                 "unpriced": "nobody says",
             },

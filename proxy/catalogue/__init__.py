@@ -5,82 +5,25 @@ Built once from the configuration and the price book. Nothing here is asked, cou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import date
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-import providers
-from pricing import Book, Price
-from providers.contract import Account, Code, Failure, Fault, Model, Provider, Secret
-from proxy.config import AccountRow, Config, ConfigError, ModelRow, ProviderRow
-from proxy.lines import Lane, Line
+from pricing import Book
+from providers.contract import Code, Failure, Fault
+from proxy.catalogue.listing import Listing, standing_for
+from proxy.catalogue.rows import keyless, line_of, models_of, offer_of, prices_of
+from proxy.config import Config, ConfigError
+from proxy.lines import Line
 from proxy.policies import Policies
 from proxy.policy import Offer, Rule
 from proxy.tiers import classes, grades, tier_of
 
+__all__ = ["SANDBOX", "Catalogue", "Listing", "rules_of"]
+
 SANDBOX = "sandbox"
 """The provider that serves test keys."""
-
-
-class Listing(Struct, frozen=True, kw_only=True):
-    """One name callers may ask for."""
-
-    name: str
-    model: Model
-    offers: tuple[Offer, ...]
-    served_by: str
-    """The model behind it: itself, or the successor of an alias."""
-    retired: bool = False
-    title: str = ""
-    description: str = ""
-    dialect: str | None = None
-    """Whose callers are told of it; all are, by default."""
-    listed: bool = True
-    successors: tuple[Listing, ...] = ()
-    """Of an alias: what may stand behind it, in order."""
-    tier: str | None = None
-    """Of a class of models: draft, standard or premium."""
-    policy: str | None = None
-    """Of a class: the policy that decides for it, where that is not the team's."""
-    ends: date | None = None
-    """The day from which its successors serve it."""
-    after: Listing | None = None
-    """Of a name that ends and still has offers of its own: what it stands for from that day on."""
-
-    def on(self, day: date) -> Listing:
-        """What the name stands for on a day: what comes after it, once it has ended."""
-        return self.after if self.after is not None and self.ends is not None and self.ends <= day else self
-
-    @property
-    def said(self) -> str | None:
-        """What whoever asks for the name is told of it, if anything."""
-        if self.alias:
-            retired = "is retired" if self.ends is None else f"is retired as of {self.ends}"
-            return f"{self.name} {retired if self.retired else 'is another name'}: {self.served_by} serves it"
-        if self.after is not None:
-            return f"{self.name} ends on {self.ends}: {self.after.served_by} serves it from then on"
-        return None
-
-    @property
-    def alias(self) -> bool:
-        """Whether the name stands for another model."""
-        return self.served_by != self.name
-
-    @property
-    def available(self) -> bool:
-        """Whether any offer of it could be used."""
-        return any(offer.out is None for offer in self.offers)
-
-    def does(self, operation: str, providers: frozenset[str] | None) -> bool:
-        """Whether any offer of it could be used for an operation, at one of the providers if some are named."""
-        return any(
-            offer.out is None
-            and operation in offer.model.operations
-            and (providers is None or offer.provider in providers)
-            for offer in self.offers
-        )
 
 
 class Catalogue:
@@ -93,20 +36,16 @@ class Catalogue:
         self.keyless: list[str] = []
         """Accounts that are configured, and left out for want of a key."""
         offers: dict[str, list[Offer]] = {}
-        self._prices = _by_model(book)
-        self._grades = grades(config)
+        prices, quality = prices_of(book), grades(config)
         for name, row in config.providers.items():
             if not row.enabled:
                 continue
-            line = _line(name, row, environ)
+            line, sold = line_of(name, row, environ), models_of(name, row)
             self.lines[name] = line
-            self.keyless += [f"providers.{name}.accounts.{each.name}" for each in _named(row) if not each.key]
-            models = _models(row, line.provider)
-            for setting in ("ceilings", "seconds"):
-                if unknown := getattr(row, setting).keys() - {model.name for model in models}:
-                    raise ConfigError(f"providers.{name}.{setting}: it has no model {', '.join(sorted(unknown))}")
-            for model in models:
-                offers.setdefault(model.name, []).append(self._offer(line, row, model))
+            self.keyless += [f"providers.{name}.accounts.{account}" for account in keyless(row)]
+            for model in sold:
+                offer = offer_of(line, row, model, prices, quality.get(model.name))
+                offers.setdefault(model.name, []).append(offer)
         self._listings = {
             name: Listing(
                 name=name,
@@ -154,12 +93,12 @@ class Catalogue:
             providers = frozenset({pin})
         pinned = self._offers.get(pin) if pin is not None else None
         if pinned is not None and pinned not in found.offers:
-            return _standing_for(found, (pinned, *found.offers))
+            return standing_for(found, (pinned, *found.offers))
         if not found.successors or found.does(operation, providers):
             return found
         for successor in found.successors:
             if successor.does(operation, providers):
-                behind = _standing_for(found, successor.offers)
+                behind = standing_for(found, successor.offers)
                 return behind if successor.tier is None else replace(behind, served_by=successor.name)
         named = tuple(
             [
@@ -168,7 +107,7 @@ class Catalogue:
                 if providers is not None and offer.provider in providers and operation in offer.model.operations
             ]
         )
-        return _standing_for(found, named) if named else found
+        return standing_for(found, named) if named else found
 
     def offers(self, listing: Listing, *, test: bool) -> tuple[Offer, ...]:
         """Who could serve it. A test key is served by the sandbox whatever it asks for, and costs nothing."""
@@ -188,34 +127,6 @@ class Catalogue:
     def __iter__(self) -> Iterator[Listing]:
         """Every name, in order."""
         return iter(sorted(self._listings.values(), key=lambda listing: listing.name))
-
-    def _offer(self, line: Line, row: ProviderRow, model: ModelRow | Model) -> Offer:
-        stated = model.price if isinstance(model, ModelRow) else None
-        if stated is not None:
-            prices: tuple[Price, ...] = (
-                Price(
-                    models=(model.vendor_name,),
-                    per=stated.per,
-                    since=date.min,
-                    checked=date.min,
-                    source=stated.source,
-                    confidence="operator",
-                ),
-            )
-        else:
-            prices = () if row.speaks else self._prices.get((line.name, model.vendor_name), ())
-        return Offer(
-            name=f"{line.name}/{model.name}",
-            provider=line.name,
-            model=model,
-            prices=prices,
-            ceiling=row.ceilings.get(model.name),
-            here=line.provider.here,
-            out=_lacks(line, row),
-            region=row.region,
-            grade=self._grades.get(model.name, 2),
-            seconds=row.seconds.get(model.name),
-        )
 
     def _add_vendors_names(self) -> None:
         """What vendors call their models is a name of theirs alone: whoever asks for it gets that vendor's offer."""
@@ -302,71 +213,7 @@ class Catalogue:
                     raise ConfigError(f"teams.{team}.bans: there is no provider, model or offer {ban!r}")
 
 
-def _standing_for(alias: Listing, offers: tuple[Offer, ...]) -> Listing:
-    return replace(alias, model=offers[0].model, offers=offers, served_by=offers[0].model.name)
-
-
 def rules_of(config: Config) -> list[tuple[str, Rule]]:
     """The rules that decide where nobody says anything else. Raises ConfigError."""
     policies = Policies(config)
     return list(policies.rules(policies.default))
-
-
-def _line(name: str, row: ProviderRow, environ: Mapping[str, str]) -> Line:
-    speaks = row.speaks or name
-    try:
-        provider = providers.load(speaks)
-    except KeyError:
-        known = ", ".join(sorted(providers.NAMES))
-        raise ConfigError(f"providers.{name}: nothing here speaks {speaks!r}; say `speaks:` one of {known}") from None
-    if row.speaks and not provider.here and (row.base is None or not row.models):
-        raise ConfigError(f"providers.{name}: a row that speaks {speaks!r} needs its own `base` and `models`")
-    lanes = tuple([_lane(row, provider, at) for at in _accounts(row, provider, environ)])
-    return Line(name=name, provider=provider, lanes=lanes, deadline=row.deadline_s)
-
-
-def _accounts(row: ProviderRow, provider: Provider, environ: Mapping[str, str]) -> Sequence[AccountRow]:
-    """The accounts of a row that have a key; the only one, with or without. Where none of several has, the first."""
-    if not row.accounts:
-        usual = environ.get(provider.key_from, "") if not row.speaks else ""
-        return (AccountRow(key=Secret(usual) if row.key is None else row.key),)
-    called = _named(row)
-    return [each for each in called if each.key] or called[:1]
-
-
-def _named(row: ProviderRow) -> list[AccountRow]:
-    return [replace(each, name=each.name or str(place)) for place, each in enumerate(row.accounts, 1)]
-
-
-def _lane(row: ProviderRow, provider: Provider, at: AccountRow) -> Lane:
-    account = Account(
-        base=(row.base or provider.base).rstrip("/"),
-        key=at.key,
-        realm="" if row.base else provider.realm,
-        options=row.options,
-    )
-    most = at.concurrency or row.concurrency or provider.concurrency
-    return Lane(name=at.name, account=account, weight=at.weight, concurrency=most)
-
-
-def _models(row: ProviderRow, provider: Provider) -> list[Model]:
-    own = {} if row.speaks else {model.name: model for model in provider.models}
-    return list((own | {model.name: model for model in row.models}).values())
-
-
-def _lacks(line: Line, row: ProviderRow) -> str | None:
-    """What stands in the way of using a line, if anything. Some providers, and rows of their own, do without a key."""
-    if line.account.key or not line.provider.key_from or (row.speaks and row.key is None and not row.accounts):
-        return None
-    if row.accounts:
-        return f"the keys of providers.{line.name}.accounts are empty"
-    return (
-        f"the key of providers.{line.name} is empty" if row.key is not None else f"{line.provider.key_from} is not set"
-    )
-
-
-def _by_model(book: Book) -> dict[tuple[str, str], tuple[Price, ...]]:
-    prices: dict[tuple[str, str], tuple[Price, ...]] = {}
-    for vendor, model, price in book:
-        prices[vendor, model] = (*prices.get((vendor, model), ()), price)
-    return prices

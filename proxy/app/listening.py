@@ -1,0 +1,113 @@
+"""The server around the application: sockets, signals, the garbage collector."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, cast
+
+import uvicorn
+
+from proxy.app import premises
+from proxy.app.application import Application, ended, opened
+from proxy.config import Config, ConfigError
+from proxy.ledger.book import Ledger
+
+GARBAGE = (10_000, 20, 50)
+"""Collect less often than by default: what a request leaves is freed by its last reference, hardly by the collector."""
+SWITCH_S = 0.0002
+"""A worker thread gives the event loop its turn back after so long; by default after 5 ms, an answer's whole time."""
+
+
+class LedgerLostError(RuntimeError):
+    """The ledger could not be written any more."""
+
+
+async def serve(again: Callable[[], Config], folder: Path, host: str, port: int) -> None:
+    """Serve until told to stop, then let what is under way finish.
+
+    `again` reads the configuration: now, and on every SIGHUP. Raises what `opened` raises, and LedgerLostError.
+    """
+    async with opened(again(), folder, again=again) as app:
+        settings = uvicorn.Config(
+            cast(Any, app),  # Litestar and uvicorn type the same protocol, each in its own words
+            host=host,
+            port=port,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # the edge reads what it needs of them, where it needs it
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=premises.DRAIN_S,
+            backlog=2048,
+        )
+        sys.setswitchinterval(SWITCH_S)
+        gc.collect()
+        gc.set_threshold(*GARBAGE)
+        gc.enable()
+        gc.freeze()  # what is here now stays: looking through it again and again is a fifth of a request's time
+        listening = _Listening(settings, app)
+        ledger = app.premises.ledger
+        watching = asyncio.create_task(_stop_without(ledger, listening))
+        await listening.serve()
+        await ended(watching)
+        if ledger.lost.is_set():
+            raise LedgerLostError("the process that writes the ledger has ended; start the server again")
+
+
+class _Listening(uvicorn.Server):
+    """Says one line when it listens, and lets nothing new in when it is told to stop."""
+
+    def __init__(self, config: uvicorn.Config, app: Application) -> None:
+        super().__init__(config)
+        self._app = app
+        self._reloads: set[asyncio.Task[None]] = set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on SIGTERM and Ctrl-C; a second Ctrl-C does not wait. The process then ends by itself, with status 0.
+
+        The base class raises the signal again at the end, which would kill us before everything is closed. SIGHUP has
+        the configuration read again.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                loop.remove_signal_handler(number)
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        await super().startup()
+        for server in getattr(self, "servers", ()):
+            host, port = server.sockets[0].getsockname()[:2]
+            shown = f"[{host}]" if ":" in host else host
+            print(f"darkroom is ready: http://{shown}:{port}/v1", flush=True)  # noqa: T201
+
+    async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        self._app.premises.admission.open = False
+        await super().shutdown()
+
+    def _reload(self) -> None:
+        async def reload() -> None:
+            with suppress(ConfigError):  # what is wrong with it was told as an event
+                await self._app.reload("SIGHUP")
+
+        task = asyncio.create_task(reload())
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
+
+async def _stop_without(ledger: Ledger, listening: uvicorn.Server) -> None:
+    """A server that cannot write its ledger must not go on: the next start sorts what the last one left."""
+    await ledger.lost.wait()
+    listening.should_exit = True
