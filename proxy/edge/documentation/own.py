@@ -70,11 +70,11 @@ DOCUMENTS: Mapping[str, Document] = {
     ),
     "POST /admin/v1/reload": Document(
         says="Reads the configuration and the prices again. They hold from the next request on, whole; where anything"
-        " is wrong with them, the answer says what, and everything stays as it was. For keys that have the grant `admin`.",
+        " is wrong with them, the answer says what, and everything stays as it was. For keys with the grant `admin`.",
     ),
     "POST /admin/v1/replay": Document(
         says="Plans recorded requests again under another policy, configuration or price book, against what happened."
-        " Nothing is spent. For keys that have the grant `admin`.",
+        " Nothing is spent. For keys with the grant `admin`.",
         fields=(
             _body("since", "string", "From when: `12h`, `30d`, or a day, `2026-11-01`; 30 days by default."),
             _body("until", "string", "Up to when, that moment not included; now by default."),
