@@ -8,7 +8,7 @@ import secrets
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 from sqlalchemy import Connection, Engine, delete, insert, select, update
@@ -46,6 +46,16 @@ class Team(Struct, frozen=True, kw_only=True):
 
     team: str
     created: int
+    org: str = "default"
+    """The organisation it belongs to."""
+    keep_s: int | None = None
+    """Seconds its pictures are kept; as configured for all by default."""
+    webhook: str | None = None
+    """Who is told of its budgets."""
+    webhook_key: Secret | None = None
+    """What that is told with, as a bearer token."""
+    weight: int = 1
+    """Its share where several teams wait for the same offer."""
 
 
 class Key(Struct, frozen=True, kw_only=True):
@@ -172,7 +182,7 @@ class Accounts:
         with self._engine.connect().execution_options(reads=True) as connection:
             limits = _limits(connection)
             rows = connection.execute(select(teams).order_by(teams.c.team)).mappings()
-            return [(Team(**row), tuple(limits.get(f"team:{row['team']}", ()))) for row in rows]
+            return [(_team(row), tuple(limits.get(f"team:{row['team']}", ()))) for row in rows]
 
     def keys(self) -> dict[bytes, Key]:
         """Every key by its hash, limits included."""
@@ -237,6 +247,10 @@ def parse_count(what: What, text: str) -> Budget:
     if not found or window not in WINDOWS[what]:
         raise AccountError(f"{text!r} is no limit of {what}: a number, with a window of {', '.join(WINDOWS[what])}")
     return Budget(what, window, int(found[1]))
+
+
+def _team(row: Any) -> Team:
+    return Team(**{**row, "webhook_key": Secret(row["webhook_key"]) if row["webhook_key"] else None})
 
 
 def _limits(connection: Connection) -> dict[str, list[Budget]]:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event, inspect, text
 
 FILE = "ledger.sqlite3"
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The revision this code is written for; the last one in `migrations/versions`."""
 
 WAIT_S = 10.0

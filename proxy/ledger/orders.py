@@ -32,6 +32,12 @@ class JobRecord(Struct, frozen=True, kw_only=True, array_like=True):
     """The policy that chose."""
     twin: bytes | None = None
     """Fingerprint of all that makes the picture what it is, where a seed does; None where no two are alike."""
+    org: str = "default"
+    """The organisation of the team."""
+    user: str = ""
+    """The caller's own customer, where it names one."""
+    owner: str = ""
+    """The server that works on it."""
 
 
 class HoldOrder(Struct, frozen=True, kw_only=True, array_like=True):
@@ -47,6 +53,8 @@ class HoldOrder(Struct, frozen=True, kw_only=True, array_like=True):
     """Nothing is sent for it before `Begun`: until then it is released without a question."""
     hedge: bool = False
     """It is asked beside another one for the same picture, because that one takes long."""
+    pixels: int = 0
+    """Of all its pictures."""
 
 
 class Reserve(Struct, frozen=True, kw_only=True, array_like=True, tag=True):
@@ -76,6 +84,13 @@ class Hold(Struct, frozen=True, kw_only=True, array_like=True):
     """Milliseconds since 1970; its windows are those of this moment, whenever it is settled."""
     state: Literal["waiting", "open", "ambiguous"] = "open"
     ticket: str | None = None
+    org: str = "default"
+    user: str = ""
+    """The caller's own customer, where it names one."""
+    pixels: int = 0
+    """Of all its pictures, as they were asked for."""
+    owner: str = ""
+    """The server that works on it."""
 
 
 class Held(Struct, frozen=True, array_like=True, tag=True):

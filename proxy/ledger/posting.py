@@ -25,6 +25,7 @@ from proxy.ledger.orders import (
     Held,
     Hold,
     HoldOrder,
+    JobRecord,
     Keep,
     Order,
     Outcome,
@@ -74,6 +75,8 @@ class Balance(Struct):
     held: int = 0
     images_settled: int = 0
     images_held: int = 0
+    pixels_settled: int = 0
+    pixels_held: int = 0
 
     def used(self, what: str) -> int:
         """What counts against a budget."""
@@ -177,6 +180,7 @@ class Posting:
                 return known
         micros = sum([each.micros for each in order.orders])
         images = sum([each.images for each in order.orders])
+        pixels = sum([each.pixels for each in order.orders])
         refused = self._over(order, {"usd": micros, "images": images})
         if refused is not None:
             return refused
@@ -184,9 +188,10 @@ class Posting:
             balance = self._memory.balances[account]
             balance.held += micros
             balance.images_held += images
+            balance.pixels_held += pixels
             self._touched.add(account)
         if order.first:
-            self._rows["insert_job"].append((*astuple(job), "open", self._now))
+            self._rows["insert_job"].append((*_columns(job), "open", self._now))
             if job.idempotency is not None:
                 self._repeats[job.key, job.idempotency] = Repeated(job.job, job.print, "open")
         return Held(tuple([self._hold(order, place, each) for place, each in enumerate(order.orders)]))
@@ -216,10 +221,14 @@ class Posting:
             facts=each.facts,
             at=self._now,
             state="waiting" if each.waits else "open",
+            org=order.job.org,
+            user=order.job.user,
+            pixels=each.pixels,
+            owner=order.job.owner,
         )
         self._memory.holds[hold.hold] = hold
         self._rows["insert_hold"].append(astuple(hold))
-        self._enter("hold", hold, hold.micros, hold.images, HEDGE if each.hedge else None, None)
+        self._enter("hold", hold, (hold.micros, hold.images, hold.pixels), HEDGE if each.hedge else None, None)
         return hold
 
     def _close(self, order: Close) -> Closed:
@@ -254,17 +263,20 @@ class Posting:
         for balance in known:
             balance.held -= hold.micros
             balance.images_held -= hold.images
+            balance.pixels_held -= hold.pixels
         paid = outcome.micros
         if paid > hold.micros:  # the vendor took more than its quote: the budget gives what it has, and not more
             paid = max(hold.micros, min(paid, self._room(hold)))
+        pixels = hold.pixels * outcome.images // max(1, hold.images)
         for balance in known:
             balance.settled += paid
             balance.images_settled += outcome.images
+            balance.pixels_settled += pixels
         self._rows["end_hold"].append((hold.hold,))
-        self._enter(outcome.kind, hold, paid, outcome.images, outcome.detail or None, outcome.vendor_id)
+        self._enter(outcome.kind, hold, (paid, outcome.images, pixels), outcome.detail or None, outcome.vendor_id)
         beyond = outcome.micros - paid
         if beyond:
-            self._enter("overrun", hold, beyond, 0, outcome.detail or None, outcome.vendor_id)
+            self._enter("overrun", hold, (beyond, 0, 0), outcome.detail or None, outcome.vendor_id)
         return paid, beyond
 
     def _room(self, hold: Hold) -> int:
@@ -280,11 +292,14 @@ class Posting:
         return min(rooms, default=1 << 62)
 
     def _enter(
-        self, kind: str, hold: Hold, micros: int, images: int, detail: str | None, vendor_id: str | None
+        self, kind: str, hold: Hold, amounts: tuple[int, int, int], detail: str | None, vendor_id: str | None
     ) -> None:
+        """`amounts`: micro-USD, pictures, pixels."""
+        micros, images, pixels = amounts
         place = (hold.job, hold.hold, hold.team, hold.key, hold.provider, hold.model)
         known = None if vendor_id is None else vendor_id[:VENDOR_ID]
-        self._rows["insert_entry"].append((self._now, kind, *place, micros, images, detail, known))
+        row = (self._now, kind, *place, micros, images, detail, known, hold.org, hold.user, pixels)
+        self._rows["insert_entry"].append(row)
 
     # The statements, a few a transaction however many orders there are.
 
@@ -307,6 +322,11 @@ class Posting:
             cursor, [(*account, *astuple(balances[account])) for account in sorted(self._touched)]
         )
         cursor.close()
+
+
+def _columns(job: JobRecord) -> tuple[Any, ...]:
+    """Of the row in `jobs`: its team's organisation stands in the entries."""
+    return tuple([getattr(job, name) for name in JobRecord.__struct_fields__ if name != "org"])
 
 
 class StaleError(RuntimeError):

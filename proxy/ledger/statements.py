@@ -13,9 +13,10 @@ from typing import Any
 
 from sqlalchemy import Dialect, Table, bindparam, delete, insert, literal_column, update
 
+from proxy.ledger.orders import Hold, JobRecord
 from proxy.ledger.tables import balances, entries, holds, jobs
 
-AMOUNTS = ("settled", "held", "images_settled", "images_held")
+AMOUNTS = ("settled", "held", "images_settled", "images_held", "pixels_settled", "pixels_held")
 CHUNKS = (64, 32, 16, 8, 4, 2, 1)
 """Rows in one statement: few sizes, so that each stays prepared."""
 
@@ -66,6 +67,8 @@ class Statements:
         def inserting(table: Table, *names: str, tail: str = "") -> Rows:
             compiled = str(insert(table).compile(dialect=dialect, column_keys=list(names)))
             head, _, row = compiled.partition(" VALUES ")
+            ordered = [column.name for column in table.columns if column.name in names]
+            assert ordered == list(names), (ordered, names)  # that is how SQLAlchemy writes them
             return Rows(f"{head} VALUES ", row, tail)
 
         def among(built: Any) -> Rows:
@@ -75,9 +78,10 @@ class Statements:
         def single(built: Any, *names: str) -> Statement:
             return Statement(built, names, dialect)
 
-        written = [column.name for column in jobs.columns if column.name not in ("finished", "answer")]
-        self.insert_job = inserting(jobs, *written)
-        self.insert_hold = inserting(holds, *(column.name for column in holds.columns))
+        self.insert_job = inserting(
+            jobs, *(name for name in JobRecord.__struct_fields__ if name != "org"), "state", "created"
+        )
+        self.insert_hold = inserting(holds, *Hold.__struct_fields__)
         self.insert_entry = inserting(entries, *(column.name for column in entries.columns if column.name != "entry"))
         self.end_hold = among(delete(holds).where(holds.c.hold == bindparam("one")))
         self.end_jobs = among(
@@ -123,6 +127,7 @@ def _upserting(dialect: Dialect) -> Rows:
     built = upsert.on_conflict_do_update(
         index_elements=["scope", "window"], set_={name: upsert.excluded[name] for name in AMOUNTS}
     )
-    head, _, rest = str(built.compile(dialect=dialect)).partition(" VALUES ")
+    names = ["scope", "window", *AMOUNTS]
+    head, _, rest = str(built.compile(dialect=dialect, column_keys=names)).partition(" VALUES ")
     row, _, tail = rest.partition(" ON CONFLICT ")
     return Rows(f"{head} VALUES ", row, f" ON CONFLICT {tail}")

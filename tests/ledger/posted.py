@@ -125,6 +125,8 @@ class Sum:
     held: int = 0
     images_settled: int = 0
     images_held: int = 0
+    pixels_settled: int = 0
+    pixels_held: int = 0
 
     def used(self, what: str) -> int:
         """What a limit of dollars or pictures is held against."""
@@ -158,7 +160,8 @@ def rows(file: Path, query: str) -> list[dict[str, Any]]:
 
 def rolled_up(file: Path) -> dict[tuple[str, str], Sum]:
     """The balances as they are kept."""
-    found = rows(file, "SELECT * FROM balances")
+    amounts = ", ".join(Sum.__dataclass_fields__)
+    found = rows(file, f'SELECT scope, "window", {amounts} FROM balances')
     return {(row.pop("scope"), row.pop("window")): Sum(**row) for row in found}
 
 
@@ -177,6 +180,7 @@ def trail(file: Path) -> Trail:
             for total in _touched(made, entry):
                 total.held += entry["micros"]
                 total.images_held += entry["images"]
+                total.pixels_held += entry["pixels"]
         else:
             assert entry["kind"] in {"settle", "release"}
             given = made.open.pop(hold)
@@ -184,8 +188,10 @@ def trail(file: Path) -> Trail:
             for total in _touched(made, given):
                 total.held -= given["micros"]
                 total.images_held -= given["images"]
+                total.pixels_held -= given["pixels"]
                 total.settled += entry["micros"]
                 total.images_settled += entry["images"]
+                total.pixels_settled += entry["pixels"]
         for account, total in made.sums.items():
             made.highest[account] = max(made.highest[account], total.used("usd"))
     return made
@@ -203,5 +209,5 @@ def audit(file: Path) -> Trail:
     assert rolled_up(file) == dict(made.sums)
     assert {row["hold"] for row in rows(file, "SELECT hold FROM holds")} == set(made.open)
     for total in made.sums.values():
-        assert min(total.settled, total.held, total.images_settled, total.images_held) >= 0
+        assert min(vars(total).values()) >= 0
     return made

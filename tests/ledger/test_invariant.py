@@ -88,7 +88,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @initialize(limits=budgets)
     def begin(self, limits: dict[tuple[str, str, str], int]) -> None:
         with self.engine.begin() as connection:
-            connection.exec_driver_sql("INSERT INTO teams VALUES ('acme', 0), ('solo', 0)")
+            connection.exec_driver_sql("INSERT INTO teams (team, created) VALUES ('acme', 0), ('solo', 0)")
             for team, key in KEYS:
                 values = "(key, team, name, prefix, hash, test, created, grants) VALUES (?, ?, '', '', ?, 0, 0, '')"
                 connection.exec_driver_sql(f"INSERT INTO keys {values}", (key, team, key.encode()))
