@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from providers.contract import Failure, Image, ImageRequest, Result
 from proxy.catalogue import Catalogue
 from proxy.events import AttemptEnded, Tell
-from proxy.health import REFUSING, Asking, Health
+from proxy.health import REFUSING, Asking, Health, Share
 from proxy.job import Job
 from proxy.ledger.book import Ledger
 from proxy.ledger.orders import Hold
@@ -49,6 +49,7 @@ class Attempts(Struct, frozen=True, kw_only=True):
             key=hold.hold,
             speaks=line.provider,
             regions=None if offer.here else job.regions,
+            share=Share(job.key.team, job.key.weight),
         )
         while True:
             began = time.monotonic()

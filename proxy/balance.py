@@ -43,6 +43,11 @@ class Purse:
         while now - self._readings[0][0] > RECENT_S:
             self._readings.popleft()
 
+    @property
+    def latest(self) -> Decimal | None:
+        """The last reading, in USD; None before the first."""
+        return self._readings[-1][1] if self._readings else None
+
     def hours(self) -> float | None:
         """Hours until it is empty at the pace of the last hours; None while nobody can say, or nothing is spent."""
         spent = Decimal(0)
@@ -133,6 +138,10 @@ class Balances:
             return False
         self._changed.clear()
         return True
+
+    def known(self) -> Mapping[tuple[str, str], Purse]:
+        """What was read of every account that can be asked, by provider and account."""
+        return {place: asked.purse for place, asked in self._purses.items()}
 
     async def ask(self) -> None:
         """Ask every vendor once, one after the other."""

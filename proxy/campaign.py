@@ -19,8 +19,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pricing import Quote, to_micros
-from proxy.ledger.book import BudgetState
 from proxy.ledger.observed import Observed
+from proxy.ledger.standing import BudgetState
 from proxy.parts import at_once
 from proxy.policy import Choice, Plan
 from proxy.policy.engine import quote_at
@@ -216,6 +216,7 @@ def effects(estimate: Estimate, budget: Sequence[BudgetState]) -> list[Effect]:
         if state.what == "usd"
         else Effect(state=state, expected=estimate.images, high=estimate.images)
         for state in budget
+        if state.what != "pixels"  # what sizes its pictures come to is known to no estimate
     ]
     return sorted(found, key=_breaks)
 

@@ -15,13 +15,13 @@ from proxy.finishing import as_asked
 from proxy.job import Answer, Hedge, Job
 from proxy.pictures import Studio
 from proxy.policy import Choice
-from proxy.store import DiskStore, Stored
+from proxy.store import Pictures, Stored
 
 
 class Collected:
     """What was delivered so far."""
 
-    def __init__(self, job: Job, notes: tuple[Note, ...], studio: Studio, store: DiskStore) -> None:
+    def __init__(self, job: Job, notes: tuple[Note, ...], studio: Studio, store: Pictures) -> None:
         """`notes`: what is to be said with the pictures, wherever they come from."""
         self._job = job
         self._studio = studio
@@ -73,7 +73,7 @@ class Collected:
     async def store(self) -> tuple[Stored, ...]:
         """Put the pictures where links lead to; nothing, and a note, where that fails."""
         try:
-            return tuple([await self._store.put(picture.image) for picture in self._pictures])
+            return tuple([await self._store.put(picture.image, self._job.id) for picture in self._pictures])
         except (OSError, ValueError) as error:  # a full disk, or base64 that does not decode: paid for all the same
             self.notes.append(Note("store", f"the pictures could not be stored ({type(error).__name__})"))
             return ()

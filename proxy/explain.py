@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from pricing import Quote, from_micros
 from providers.contract import Code, Failure, Fault, ImageRequest
 from proxy.job import FINISHER, Job
-from proxy.ledger.book import BudgetState
 from proxy.ledger.orders import Refused
+from proxy.ledger.standing import BudgetState
 from proxy.ledger.submissions import Served, Submission
 from proxy.planned import Planned, Reason, read
 from proxy.policy import Candidate, Plan, Score
@@ -169,16 +170,43 @@ def _budget(state: BudgetState, cost: Decimal) -> dict[str, Any]:
 
 
 def over_budget(refused: Refused) -> Failure:
-    """Why a budget could not take a request."""
-    kind, _, name = refused.scope.partition(":")
-    who = f"team {name}" if kind == "team" else "this key"
-    when = {"total": "in total", "month": "this month", "day": "today"}[refused.window]
+    """Why a budget could not take a request, and when some of it is free again."""
+    who, when = _who(refused.scope), WHEN[refused.window]
+    if refused.zone != "UTC":
+        when += f" ({refused.zone})"
     if refused.what == "usd":
         limit, left, asked = (f"${from_micros(each):.6f}" for each in (refused.limit, refused.left, refused.asked))
         detail = f"The budget of {who} is {limit} {when}, of which {left} is left; this request may cost {asked}."
+    elif refused.what == "pixels":
+        limit, left, asked = (usd(from_micros(each)) for each in (refused.limit, max(0, refused.left), refused.asked))
+        detail = f"{who} may make {limit} megapixels {when}; {left} are left, and this request asks for {asked}."
     else:
         detail = f"{who} may make {refused.limit} pictures {when}; {max(0, refused.left)} are left."
+    if refused.frees is not None:
+        detail += f" More is free from {datetime.fromtimestamp(refused.frees / 1000, UTC):%Y-%m-%d %H:%M} UTC on."
     return Failure(Fault.QUOTA, detail[0].upper() + detail[1:], code=Code.BUDGET)
+
+
+WHEN: Mapping[str, str] = {
+    "minute": "this minute",
+    "hour": "this hour",
+    "day": "today",
+    "week": "this week",
+    "month": "this month",
+    "total": "in total",
+    "rolling-hour": "in any hour",
+    "rolling-day": "in any 24 hours",
+    "rolling-week": "in any 7 days",
+    "rolling-month": "in any 30 days",
+}
+"""When a budget's window is, in a sentence."""
+
+
+def _who(scope: str) -> str:
+    kind, _, name = scope.partition(":")
+    if kind == "key":
+        return "this key"
+    return {"org": f"organisation {name}", "user": f"user {name.partition('/')[2]}"}.get(kind, f"{kind} {name}")
 
 
 def usd(amount: Decimal) -> str:

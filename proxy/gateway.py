@@ -17,7 +17,7 @@ from pricing import from_micros
 from providers.contract import Image, ImageRequest, Note, Upscale
 from proxy.catalogue import SANDBOX, Catalogue, Listing
 from proxy.health import Health
-from proxy.job import FINISHER, Answer, Job
+from proxy.job import FINISHER, Answer, Job, Most
 from proxy.ledger.orders import Held, Refused, Repeated
 from proxy.planned import keep
 from proxy.policies import Decision, Policies, within
@@ -98,24 +98,24 @@ class Gateway:
         request = job.request
         coming = Image.to_come(request.width or UNKNOWN_SIDE, request.height or UNKNOWN_SIDE)
         larger = Upscale(model=FINISHER, kind=job.finish, picture=coming, prompt=request.prompt, format=request.format)
-        return self._planned(job, larger, job.max_cost, *self._listing(job, larger))
+        return self._planned(job, larger, Most(job.max_cost, job.key.may.most_usd), *self._listing(job, larger))
 
-    def _rest(self, job: Job, ending: Plan | None) -> Decimal | None:
-        """The most its pictures may cost, beside making them larger and writing the prompt out; None for any sum."""
-        if job.max_cost is None:
-            return None
+    def _rest(self, job: Job, ending: Plan | None) -> Most:
+        """The most its pictures may cost, beside making them larger and writing the prompt out."""
+        each = job.key.may.most_usd
+        if job.max_cost is None and each is None:
+            return Most()
         last = ending.choices[0].quote.usd * job.request.n if ending is not None and ending.choices else Decimal(0)
-        return max(Decimal(0), job.max_cost - last - self.writing(job))
+        return Most(job.max_cost, None if each is None else each * job.request.n).less(last + self.writing(job))
 
-    def _planned(
-        self, job: Job, request: ImageRequest, ceiling: Decimal | None, listing: Listing, decision: Decision
-    ) -> Plan:
+    def _planned(self, job: Job, request: ImageRequest, most: Most, listing: Listing, decision: Decision) -> Plan:
         test = job.key.test
         wish = Wish(
             request=request,
             any_area=listing.retired,
             strict=job.strict,
-            ceiling=ceiling,
+            ceiling=most.willing,
+            cap=most.may,
             providers=frozenset({SANDBOX}) if test else None,
             named=None if test else job.providers,
             id=job.id,

@@ -28,6 +28,19 @@ FINISHER = "upscale"
 """The model, by role, that makes pictures larger after they were drawn."""
 
 
+class Most(Struct, frozen=True):
+    """What something may cost at most, in USD; None for any sum."""
+
+    willing: Decimal | None = None
+    """Of the caller's own will."""
+    may: Decimal | None = None
+    """By what the caller's key may pay."""
+
+    def less(self, usd: Decimal) -> Most:
+        """What is left of it, never below nothing."""
+        return Most(*[None if each is None else max(Decimal(0), each - usd) for each in (self.willing, self.may)])
+
+
 Cache = Literal["off", "only-if-cached", "allow"]
 """Buy anew; do not buy; and take a picture made for another request even though no seed says that they are the same."""
 
@@ -67,6 +80,8 @@ class Job(Struct, frozen=True, kw_only=True):
     """The only ones that may serve it."""
     recall: str | None = None
     """What its dialect wants to be told of it later."""
+    user: str = ""
+    """The caller's own end user, where it names one: whose budget holds as well."""
     preview: Callable[[Image, int], Awaitable[None]] = unseen
     held: Callable[[int, tuple[Note, ...]], None] = unheard
     """Told, once, when its money is held: micro-USD, and what the offer it is held for will do otherwise than asked."""

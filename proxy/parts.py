@@ -16,6 +16,9 @@ from proxy.ledger.orders import Hold, HoldOrder
 from proxy.policy import Choice, Offer
 from proxy.policy.engine import quote_at
 
+USUAL = (1024, 1024)
+"""The size of a picture of which nobody said one, for a limit of pixels."""
+
 
 class Part(Struct, frozen=True):
     """One call to be made, what its price depends on, and the most it may cost, in micro-USD."""
@@ -70,6 +73,7 @@ def order(offer: Offer, part: Part, *, hedge: bool = False) -> HoldOrder:
         images=part.request.n,
         facts=facts(part.billable),
         hedge=hedge,
+        pixels=pixels(part.billable),
     )
 
 
@@ -95,6 +99,14 @@ def order_writing(enhancer: Enhancer, request: ImageRequest) -> HoldOrder:
         facts=facts(request.billable()),
         waits=True,
     )
+
+
+def pixels(billable: Billable) -> int:
+    """Pixels of all the pictures of a call: of the size asked for, else of the picture sent along, else a usual one."""
+    width, height = billable.width, billable.height
+    if width is None or height is None:
+        width, height = next(((w, h) for w, h in billable.inputs if w and h), USUAL)
+    return width * height * billable.n
 
 
 def facts(billable: Billable) -> str:

@@ -33,7 +33,7 @@ from proxy.policy import Choice
 from proxy.purse import Purse
 from proxy.quality import Inspector
 from proxy.settling import Settling
-from proxy.store import DiskStore
+from proxy.store import Pictures
 from proxy.transport import Turn
 
 FINAL = frozenset({Fault.REJECTED, Fault.MODERATED, Fault.AMBIGUOUS})
@@ -48,7 +48,7 @@ class Purchasing(Struct, frozen=True, kw_only=True):
     attempts: Attempts
     ledger: Ledger
     studio: Studio
-    store: DiskStore
+    store: Pictures
     enhancer: Enhancer
     tell: Tell
     request_s: float

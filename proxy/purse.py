@@ -122,4 +122,7 @@ class Purse:
             twin=job.twin,
             plan=None if self.holds else self._grounds.plan,
             policy=self._grounds.policy,
+            owner=self._ledger.owner,
+            org=job.key.org,
+            user=job.user,
         )

@@ -1,19 +1,22 @@
-"""Submissions without an answer: left by a process that died, or by a vendor that fell silent.
+"""Submissions without an answer: left by a server that is over, or by a vendor that fell silent.
 
-At start every open hold belongs to a process that is no more. What has a ticket is taken up again; what was drawn here
-is released, for nothing was paid; the rest may have been paid for, and its hold stays until a person or the time
-decides. The same goes on while serving, for what became ambiguous since. No money is invented or forgotten.
+What servers have left that are over is taken over, at start and again and again: it carries this server's name from
+then on, and nobody else ends it. What has a ticket is taken up again; what was drawn here is released, for nothing was
+paid; the rest may have been paid for, and its hold stays until a person or the time decides. The same goes on for what
+became ambiguous of this server's own. No money is invented or forgotten.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
+from sqlalchemy.exc import SQLAlchemyError
 
 from pricing import Billable
 from providers.contract import Failure, Fault, Image, Result
@@ -24,12 +27,15 @@ from proxy.health import Health
 from proxy.job import Answer, pack
 from proxy.ledger.book import JobState, Ledger
 from proxy.ledger.orders import Close, Hold, Outcome
+from proxy.ledger.tenure import Tenure
 from proxy.repeats import Repeats, Run
-from proxy.store import DiskStore
+from proxy.store import Pictures
 from proxy.transport import Lease, Room, Transport
 
 PAUSE_S = 30.0
 """Between two looks at what is still without an answer."""
+LOOK_S = 1.0
+"""Between two looks at who is over: one row of each server is read."""
 
 
 class Recovery:
@@ -39,8 +45,9 @@ class Recovery:
         self,
         catalogue: Catalogue,
         ledger: Ledger,
+        tenure: Tenure,
         transport: Transport,
-        store: DiskStore,
+        store: Pictures,
         repeats: Repeats,
         room: Room,
         tell: Tell,
@@ -51,6 +58,7 @@ class Recovery:
     ) -> None:
         """`expires_s`: how long a hold waits to be reconciled before it is settled at its quote."""
         self._ledger = ledger
+        self._tenure = tenure
         self._transport = transport
         self._store = store
         self._repeats = repeats
@@ -68,30 +76,46 @@ class Recovery:
         self._expires_ms = int(expires_s * 1000)
 
     async def start(self) -> None:
-        """Sort what a dead process left; what can be resumed goes on in the background."""
-        holds = await self._ledger.open_holds()
+        """Take over what is left, and sort it; what can be resumed goes on in the background."""
+        holds = await self._take_over()
+        if holds:
+            self._tell(ServerChanged(what="recovering", detail=f"{holds} submissions had no answer"))
+
+    async def run(self) -> None:
+        """Look again and again at who is over, and at what became ambiguous; ends by being cancelled."""
+        looked = time.monotonic()
+        while True:
+            await asyncio.sleep(min(LOOK_S, PAUSE_S))
+            try:
+                await self._take_over()
+                if time.monotonic() - looked >= PAUSE_S:
+                    looked = time.monotonic()
+                    await self._look_again()
+            except (Failure, SQLAlchemyError):  # a look that fails must not be the last one
+                logging.getLogger(__name__).exception("what is left without an answer could not be looked at")
+
+    async def _take_over(self) -> int:
+        """Sort what servers have left that are over; returns how many submissions."""
+        taken = await self._tenure.take()
         begun: dict[str, list[Hold]] = defaultdict(list)
-        for hold in holds:
+        for hold in taken.holds:
             begun[hold.job].append(hold)
         for job, group in begun.items():
             await self._sort(job, group)
-        for job in await self._ledger.unfinished():
-            if job not in begun:  # it died before it had set anything aside, or after all was settled
+        for job in taken.jobs:
+            if job not in begun:  # its server died before it had set anything aside, or after all was settled
                 await self._ledger.close(Close(outcomes=(), job=job, state="failed"))
-        if holds:
-            self._tell(ServerChanged(what="recovering", detail=f"{len(holds)} submissions had no answer"))
+        return len(taken.holds)
 
-    async def run(self) -> None:
-        """Look again and again at what became ambiguous; ends by being cancelled."""
-        while True:
-            await asyncio.sleep(PAUSE_S)
-            left: dict[str, list[Hold]] = defaultdict(list)
-            for hold in await self._ledger.open_holds():
-                if hold.state == "ambiguous":
-                    left[hold.job].append(hold)
-            for job, group in left.items():
-                if job not in self._working:
-                    await self._sort(job, group)
+    async def _look_again(self) -> None:
+        """Sort what became ambiguous of this server's own."""
+        left: dict[str, list[Hold]] = defaultdict(list)
+        for hold in await self._ledger.open_holds():
+            if hold.state == "ambiguous" and hold.owner == self._ledger.owner:
+                left[hold.job].append(hold)
+        for job, group in left.items():
+            if job not in self._working:
+                await self._sort(job, group)
 
     async def close(self) -> None:
         """Stop; what is not done keeps its ticket."""
@@ -222,7 +246,7 @@ class Recovery:
         if not good:
             return None
         pictures = tuple(picture for result in good for picture in result.pictures)
-        stored = tuple([await self._store.put(picture.image) for picture in pictures])
+        stored = tuple([await self._store.put(picture.image, state.job) for picture in pictures])
         return Answer(
             job=state.job,
             created=state.created // 1000,

@@ -2,7 +2,8 @@
 
 Official SDKs retry a request that timed out or broke off, and say so only by counting (`x-stainless-retry-count`). Such
 a retry joins the job it repeats while that runs, and gets its answer for a while after. Answers nobody may have
-received lie in the store; the latest others are remembered in memory.
+received lie in the store; the latest others are remembered in memory. Where there are several servers, the answers of
+all that a client may repeat lie in the store before they are given: the repetition may come to any of them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -21,12 +22,15 @@ from proxy.config import RepeatsRow
 from proxy.job import Answer, Job, Kept, pack, unpack
 from proxy.ledger.book import JobState, Ledger
 from proxy.ledger.orders import Repeated
-from proxy.store import DiskStore, Stored
+from proxy.ledger.owners import worked_on
+from proxy.store import Pictures, Stored
 
 LATEST = 1024
 """Most answers remembered, however small they are."""
 AGAIN_S = 2.0
-"""When to ask again for a job that another process, or a recovery, is still working on."""
+"""When to ask again for a job that nobody is working on any more, and that may yet come to an end."""
+LOOK_S = (0.1, 1.0)
+"""Between two looks at a job that another server works on: at first, and at most."""
 
 
 class Run:
@@ -55,6 +59,28 @@ class Run:
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(error)
             self._answer.exception()  # whoever waited may be gone
+
+
+class Wakes(Protocol):
+    """News of jobs that have ended, from this server and from others. A hint: whoever waits looks himself, too."""
+
+    def tell(self, job: str) -> None:
+        """A job has ended, and the ledger says how."""
+
+    async def wait(self, job: str, seconds: float) -> bool:
+        """Wait until a job has ended, so long at most; whether it was told."""
+
+
+class NoNews:
+    """Without any."""
+
+    def tell(self, job: str) -> None:
+        """Nobody hears it."""
+
+    async def wait(self, job: str, seconds: float) -> bool:
+        """Wait all the time."""
+        await asyncio.sleep(seconds)
+        return False
 
 
 class _Remembered(NamedTuple):
@@ -86,8 +112,18 @@ class Repeats:
     """Jobs under way by fingerprint, and the latest answers."""
 
     def __init__(
-        self, ledger: Ledger, store: DiskStore, row: RepeatsRow, clock: Callable[[], float] = time.monotonic
+        self,
+        ledger: Ledger,
+        store: Pictures,
+        row: RepeatsRow,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        wakes: Wakes | None = None,
+        shared: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`shared`: whether a repetition may come to another server than the request did."""
+        self._wakes: Wakes = wakes or NoNews()
+        self.shared = shared
         self._ledger = ledger
         self._store = store
         self._row = row
@@ -137,6 +173,8 @@ class Repeats:
 
     def end(self, run: Run) -> None:
         """A job is no longer under way."""
+        if self.shared():
+            self._wakes.tell(run.job)
         runs = self._running[run.print]
         runs.remove(run)
         if not runs:
@@ -158,10 +196,17 @@ class Repeats:
         ):
             self._forget_oldest()
 
+    def forget(self, job: str) -> None:
+        """Keep nothing in memory of a job's answer."""
+        found = self._latest.pop(job, None)
+        if found is not None:
+            self._weight -= found.weight
+            self._drop_from(found.print, job)
+
     async def keep(self, answer: Answer) -> None:
         """Keep an answer that did not reach its caller in the store, and say in the ledger where it lies."""
         if not answer.stored:
-            stored = [await self._store.put(picture.image) for picture in answer.pictures]
+            stored = [await self._store.put(picture.image, answer.job) for picture in answer.pictures]
             answer = replace(answer, stored=tuple(stored))
             await self._ledger.keep(answer.job, pack(answer))
 
@@ -169,14 +214,10 @@ class Repeats:
         """The answer an idempotency key stands for. Raises REJECTED where there is none to give."""
         if known.print != job.print:
             raise _conflict()
-        runs = self._running.get(known.print, ())  # the one that asks is among them, and others of the same body
-        run = next((each for each in runs if each.job == known.job), None)
-        if run is not None and known.state == "open":
-            return await run.wait()
-        state = await self._ledger.job(known.job)
-        answer = await self.answer_of(state) if state is not None else None
+        found = await self._ended(known.job, known.print)
+        answer = await self.answer_of(found) if isinstance(found, JobState) else found
         if answer is None:
-            raise _pending() if known.state == "open" else _gone()
+            raise _gone() if isinstance(found, JobState) and found.state == "done" else _pending()
         return answer
 
     async def answer_of(self, state: JobState) -> Answer | None:
@@ -202,22 +243,46 @@ class Repeats:
     async def _recorded(self, job: Job) -> Answer | None:
         """What the ledger has of the job a retry repeats: after a restart, or where its caller had gone."""
         state = await self._ledger.repeated(job.print, job.created - int(self._row.retry_s * 1000))
-        if state is None:
-            return None
-        if state.state == "open":
+        found = state and await self._ended(state.job, job.print)
+        if not isinstance(found, JobState):
+            return found
+        if found.state == "open":
             raise _pending()
-        return await self.answer_of(state)
+        return await self.answer_of(found) if found.state == "done" else None
+
+    async def _ended(self, job: str, print_: bytes) -> Answer | JobState | None:
+        """What a job came to, once whoever works on it has ended it; how it stands, where nobody does or time is up.
+
+        This server may come to work on it meanwhile. Raises what the job failed with here.
+        """
+        ends = time.monotonic() + self._row.wait_s
+        pause, most = LOOK_S
+        while True:
+            run = next((each for each in self._running.get(print_, ()) if each.job == job), None)
+            if run is not None:
+                return await run.wait()
+            state = await self._ledger.job(job)
+            left = ends - time.monotonic()
+            if state is None or state.state != "open" or left <= 0:
+                return state
+            if not await self._ledger.read(lambda connection: worked_on(connection, job)):
+                return await self._ledger.job(job)  # it may have ended between the two looks
+            await self._wakes.wait(job, min(pause, left))
+            pause = min(1.5 * pause, most)
 
     def _oldest(self) -> _Remembered:
         return next(iter(self._latest.values()))
 
     def _forget_oldest(self) -> None:
-        _, oldest = self._latest.popitem(last=False)
+        job, oldest = self._latest.popitem(last=False)
         self._weight -= oldest.weight
-        jobs = self._by_print[oldest.print]
-        jobs.popleft()  # what is oldest of all is oldest among its like
+        self._drop_from(oldest.print, job)
+
+    def _drop_from(self, print_: bytes, job: str) -> None:
+        jobs = self._by_print[print_]
+        jobs.remove(job)  # what is oldest of all is oldest among its like, and found at once
         if not jobs:
-            del self._by_print[oldest.print]
+            del self._by_print[print_]
 
 
 def _conflict() -> Failure:

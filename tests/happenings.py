@@ -12,7 +12,9 @@ from proxy.events import (
     BalanceRead,
     BalanceUnknown,
     BreakerTurned,
+    BudgetReached,
     BudgetRefused,
+    BudgetUsed,
     ConfigurationRefused,
     ConfigurationTaken,
     Event,
@@ -21,6 +23,9 @@ from proxy.events import (
     HedgePaid,
     HoldEnded,
     HoldLeft,
+    LeaseLapsed,
+    LedgerAway,
+    LedgerBack,
     LedgerPosted,
     OfferMeasured,
     Overrun,
@@ -29,10 +34,15 @@ from proxy.events import (
     PriceDrifted,
     PriceMeasured,
     RequestEnded,
+    RequestErased,
     Reused,
     ServerChanged,
+    ServersSeen,
     Settled,
     ShadowPlanned,
+    SharedTurned,
+    StoreFailed,
+    TakenOver,
     WebhookEnded,
 )
 
@@ -83,16 +93,26 @@ UNUSABLE = PaidUnusable(request="req_7", team="acme", provider="stub", model="ph
 HEDGED = Hedged(request="req_8", team="acme", provider="other", model="photo", outcome="lost", micros=40_000)
 HEDGE_PAID = HedgePaid(request="req_8", team="acme", provider="other", model="photo", micros=40_000)
 OVER_BUDGET = BudgetRefused(request="req_4", team="acme", key="k_1", scope="team:acme", what="usd", window="day")
+REACHED = BudgetReached(scope="team:acme", what="usd", window="month", share=80, limit=1_000_000, used=800_000)
+USED = BudgetUsed(scope="team:acme", what="usd", window="month", share=0.8)
 OVERRUN = Overrun(request="req_5", team="acme", micros=1_500_000)
 POSTED = LedgerPosted(orders=3, seconds=0.002)
+AWAY = LedgerAway(why="connection refused")
+BACK = LedgerBack(seconds=1.5, tries=4)
 SWEPT = PicturesSwept(removed=1, kept=2, kept_bytes=4096)
 GIVEN = replace(REQUEST, request="req_9", cache="hit", charged=0)
 REUSED = Reused(
     request="req_9", team="acme", key="k_1", how="hit", original="req_1", offer="stub/photo", images=2, micros=80_000
 )
 STARTED = ServerChanged(what="started")
+TWO = ServersSeen(count=2)
+HEIR = TakenOver(owners=("s_1",), submissions=2, jobs=1)
+LAPSED = LeaseLapsed(owner="s_1", late_s=4.0)
 TAKEN = ConfigurationTaken(by="SIGHUP", changed=("policy",))
 UNSOUND = ConfigurationRefused(by="SIGHUP", why="config.yaml: no")
+ALONE = SharedTurned(state="gone", why="connection refused")
+UNKEPT = StoreFailed(what="put", why="connection refused")
+ERASED = RequestErased(request="req_1", team="acme", key="k_1", pictures=2, dropped=1)
 CALLED = WebhookEnded(request="req_1", team="acme", outcome="taken", tries=1)
 SHADOWED = ShadowPlanned(
     request="req_1",
@@ -108,7 +128,10 @@ SHADOWED = ShadowPlanned(
 ALL: tuple[Event, ...] = (
     *(UNUSABLE, HEDGED, HEDGE_PAID),
     *(REQUEST, REFUSED, REPEATED, ATTEMPT, SETTLED, TURNED, LEFT, ENDED, OVER_BUDGET, OVERRUN, POSTED, SWEPT, STARTED),
-    *(TAKEN, UNSOUND),
+    *(AWAY, BACK),
+    *(REACHED, USED),
+    *(TAKEN, UNSOUND, ALONE, TWO, HEIR, LAPSED),
+    *(UNKEPT, ERASED),
     SHADOWED,
     *(GIVEN, REUSED),
     *(CALLED, MEASURED, DRIFTED),

@@ -19,8 +19,8 @@ from providers.contract.request import split
 from proxy.campaign import Asked, Estimate, Pace, Share, effects, estimate, seconds
 from proxy.catalogue import Catalogue
 from proxy.config import parse
-from proxy.ledger.book import BudgetState
 from proxy.ledger.observed import FEWEST, Observed
+from proxy.ledger.standing import BudgetState
 from proxy.policy import Plan, Wish, World, plan
 from proxy.policy.engine import quote_at
 from proxy.policy.rules import REQUIRED, load

@@ -75,15 +75,15 @@ def test_limits_are_changed_and_replaced(tmp_path: Path) -> None:
     run("teams", "limit", "acme", "--requests", "60", "--in-flight", "4", *data)
     assert "$100/month" in run("teams", "list", *data).stdout
     run("teams", "limit", "acme", "--budget", "7.5/day", "--replace", *data)
-    assert run("teams", "list", *data).stdout.splitlines()[1] == "acme\t$7.5/day"
+    assert run("teams", "list", *data).stdout.splitlines()[1] == "acme\t$7.5/day\tdefault"
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["teams", "create", "Acme Inc"], "is no team name"),
-        (["teams", "create", "acme", "--budget", "100"], "write USD and a window"),
-        (["teams", "create", "acme", "--budget", "1.1234567/day"], "write USD and a window"),
+        (["teams", "create", "acme", "--budget", "100"], "write USD"),
+        (["teams", "create", "acme", "--budget", "1.1234567/day"], "write USD"),
         (["teams", "create", "acme", "--requests", "5/day"], "a window of minute"),
         (["keys", "create", "--team", "nobody"], "darkroom teams create nobody"),
         (["teams", "limit", "nobody", "--budget", "1/day"], "there is no team 'nobody'"),
@@ -220,11 +220,13 @@ def test_usage_adds_up(tmp_path: Path) -> None:
     assert told["total_usd"] == "0"
     assert told["budgets"][0]["left"] == 1_000_000
     assert "team:acme\tusd/month\t1\t0\t0\t1" in run("usage", *data).stdout
+    assert "team\tmodel\trequests\timages\tUSD\ton the house" in run("usage", "--by", "model,team", *data).stdout
+    assert "there is no colour" in run("usage", "--by", "team,colour", *data).output
 
 
 def test_migrate_brings_an_empty_folder_to_this_version(tmp_path: Path) -> None:
-    assert "empty -> 0002" in run("migrate", "--data", str(tmp_path)).stdout
-    assert "0002 -> 0002" in run("migrate", "--data", str(tmp_path)).stdout
+    assert "empty -> 0003" in run("migrate", "--data", str(tmp_path)).stdout
+    assert "0003 -> 0003" in run("migrate", "--data", str(tmp_path)).stdout
 
 
 def test_a_ledger_of_another_version_is_refused_with_what_to_do(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from proxy.config import parse
 from proxy.explain import explain, explain_plan, usd
 from proxy.job import Job
 from proxy.ledger.accounts import Key
-from proxy.ledger.book import BudgetState
+from proxy.ledger.standing import BudgetState
 from proxy.policy import Standing, Wish, World, plan
 from proxy.policy.rules import load
 from proxy.transport import Lease, Room

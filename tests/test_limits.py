@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
 
 import pytest
-import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from providers.contract import Code, Failure, Fault
 from proxy.ledger.accounts import Budget, Key
-from proxy.limits import Limits
+from proxy.limits import GONE_RETRY_S, Entry, Limits, Remaining
+from proxy.shared import Gate, GoneError, Left, MemoryGates, Shut
 from tests.properties import FEW
 
 
@@ -27,45 +27,47 @@ def key(name: str = "k1", team: str = "acme", **limits: int) -> Key:
     return Key(key=name, team=team, name=name, prefix="dk", test=False, created=0, limits=tuple(found))
 
 
-async def refused(limits: Limits, asked: Key) -> Failure:
+async def refused(limits: Limits, asked: Key, size: int | None = 0) -> Failure:
     with pytest.raises(Failure) as caught:
-        await limits.enter(asked)
+        await limits.enter(asked, size)
     assert caught.value.fault is Fault.QUOTA
     return caught.value
 
 
-@pytest_asyncio.fixture
-async def limits() -> AsyncIterator[Limits]:
-    yield Limits()
-    for task in asyncio.all_tasks() - {asyncio.current_task()}:
-        task.cancel()
+async def remaining(limits: Limits, asked: Key) -> Remaining | None:
+    """What is left to a request that came and went."""
+    entry = await limits.enter(asked)
+    limits.leave(entry)
+    return entry.remaining if entry is not None else None
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Seconds that have passed more than really did."""
-    real, passed = time.time, [0.0]
-    monkeypatch.setattr(time, "time", lambda: real() + passed[0])
-    return passed
+def clock() -> list[float]:
+    """Seconds that have passed."""
+    return [0.0]
+
+
+@pytest.fixture
+def limits(clock: list[float]) -> Limits:
+    return Limits(here=MemoryGates(lambda: clock[0]))
 
 
 async def test_a_key_without_limits_has_none(limits: Limits) -> None:
     asked = key()
     for _ in range(100):
         assert await limits.enter(asked) is None
-    limits.leave(asked)
+    limits.leave(None)
 
 
 async def test_so_many_requests_in_a_minute_and_no_more(limits: Limits) -> None:
     asked = key(requests=3)
     left = []
     for _ in range(3):
-        remaining = await limits.enter(asked)
-        assert remaining is not None
-        assert remaining.limit == 3
-        assert 0 <= remaining.reset_s <= 60
-        left.append(remaining.left)
-        limits.leave(asked)
+        told = await remaining(limits, asked)
+        assert told is not None
+        assert told.limit == 3
+        assert 0 <= told.reset_s <= 60
+        left.append(told.left)
     assert left == [2, 1, 0]
     failure = await refused(limits, asked)
     assert failure.code is Code.RATE
@@ -109,13 +111,13 @@ async def test_requests_refused_do_not_use_up_the_window(limits: Limits, clock: 
 
 async def test_so_many_requests_in_flight_until_one_lands(limits: Limits) -> None:
     asked = key(in_flight=2)
-    await limits.enter(asked)
+    one = await limits.enter(asked)
     await limits.enter(asked)
     failure = await refused(limits, asked)
     assert failure.code is Code.BUSY
     assert failure.retry_after is not None
     assert failure.retry_after > 0
-    limits.leave(asked)
+    limits.leave(one)
     await limits.enter(asked)
     await refused(limits, asked)
 
@@ -123,19 +125,19 @@ async def test_so_many_requests_in_flight_until_one_lands(limits: Limits) -> Non
 async def test_keys_of_a_team_share_its_limits_and_not_their_own(limits: Limits) -> None:
     one, two = (key(name, in_flight=2, team_in_flight=3) for name in ("k1", "k2"))
     other = key("k3", team="other", in_flight=2, team_in_flight=3)
-    await limits.enter(one)
+    first = await limits.enter(one)
     await limits.enter(one)
     await limits.enter(two)
     assert "team acme" in (await refused(limits, two)).detail
     await limits.enter(other)
-    limits.leave(one)
+    limits.leave(first)
     await limits.enter(two)
 
 
 async def test_the_narrowest_window_is_what_is_told(limits: Limits) -> None:
     one, two = (key(name, requests=3, team_requests=4) for name in ("k1", "k2"))
-    told = [await limits.enter(asked) for asked in (one, one, two)]
-    assert [(remaining.limit, remaining.left) for remaining in told if remaining] == [(3, 2), (3, 1), (4, 1)]
+    told = [await remaining(limits, asked) for asked in (one, one, two)]
+    assert [(each.limit, each.left) for each in told if each] == [(3, 2), (3, 1), (4, 1)]
 
 
 @pytest.mark.parametrize(
@@ -148,9 +150,9 @@ async def test_nothing_is_counted_for_a_request_that_is_refused(limits: Limits, 
     await limits.enter(asked)
     for _ in range(10):
         await refused(limits, asked)
-    remaining = await limits.enter(key(requests=5))
-    assert remaining is not None
-    assert remaining.left == 3
+    told = await remaining(limits, key(requests=5))
+    assert told is not None
+    assert told.left == 3
 
 
 async def test_a_request_refused_for_its_rate_is_not_left_in_flight(limits: Limits) -> None:
@@ -159,10 +161,11 @@ async def test_a_request_refused_for_its_rate_is_not_left_in_flight(limits: Limi
     await limits.enter(key(in_flight=1))
 
 
-async def test_to_leave_without_having_entered_lends_nobody_a_place(limits: Limits) -> None:
+async def test_who_leaves_twice_lends_nobody_a_place(limits: Limits) -> None:
     asked = key(in_flight=1)
-    limits.leave(asked)
-    limits.leave(asked)
+    entry = await limits.enter(asked)
+    for _ in range(3):
+        limits.leave(entry)
     await limits.enter(asked)
     await refused(limits, asked)
 
@@ -184,16 +187,158 @@ async def test_in_flight_is_exactly_who_entered_and_has_not_left(
     steps: list[tuple[str, bool]], own: int, teams: int
 ) -> None:
     limits = Limits()
-    flying = {"k1": 0, "k2": 0}
+    flying: dict[str, list[Entry | None]] = {"k1": [], "k2": []}
     for name, enters in steps:
         asked = key(name, in_flight=own, team_in_flight=teams)
         if enters:
-            room = flying[name] < own and sum(flying.values()) < teams
-            if room:
-                await limits.enter(asked)
-                flying[name] += 1
+            if len(flying[name]) < own and sum(map(len, flying.values())) < teams:
+                flying[name].append(await limits.enter(asked))
             else:
                 await refused(limits, asked)
         elif flying[name]:
-            limits.leave(asked)
-            flying[name] -= 1
+            limits.leave(flying[name].pop())
+
+
+# Bytes in flight.
+
+
+async def test_bytes_in_flight_are_limited_and_given_back_to_the_byte(limits: Limits) -> None:
+    asked = key(team_bytes=100)
+    entry = await limits.enter(asked, 60)
+    await limits.enter(asked, 40)
+    assert "100 bytes" in (await refused(limits, asked, 1)).detail
+    assert await limits.enter(asked, 0) is None
+    limits.leave(entry)
+    await refused(limits, asked, 61)
+    await limits.enter(asked, 60)
+
+
+async def test_a_request_larger_than_all_that_may_be_in_flight_never_fits_and_is_told_so(limits: Limits) -> None:
+    with pytest.raises(Failure, match="100") as caught:
+        await limits.enter(key(bytes=100), 101)
+    assert (caught.value.fault, caught.value.code) == (Fault.REJECTED, Code.BODY_TOO_LARGE)
+
+
+async def test_a_request_that_does_not_say_how_large_it_is_counts_as_large_as_may_be(limits: Limits) -> None:
+    asked = key(bytes=100)
+    entry = await limits.enter(asked)
+    await refused(limits, asked, 1)
+    limits.leave(entry)
+    await limits.enter(asked, 100)
+
+
+# End users.
+
+JO = {"jo": (Budget("in_flight", "now", 2),), "*": (Budget("in_flight", "now", 1), Budget("requests", "minute", 3))}
+
+
+async def test_every_end_user_has_its_own_limits_or_those_of_all(limits: Limits) -> None:
+    asked = replace(key(in_flight=10), users=JO)
+
+    async def enters(user: str | None) -> Entry | None:
+        entry = await limits.enter(asked, 0, unnamed=True)
+        try:
+            await limits.name(entry, asked, user)
+        except Failure:
+            limits.leave(entry)
+            raise
+        return entry
+
+    for user in ("jo", "jo", "al", None, None):
+        await enters(user)
+    for user in ("jo", "al"):
+        with pytest.raises(Failure, match=f"user {user}") as caught:
+            await enters(user)
+        assert (caught.value.fault, caught.value.code) == (Fault.QUOTA, Code.BUSY)
+    entries = []
+    for _ in range(3):  # one of jo's three requests a minute is left: whoever is refused is not counted
+        entries.append(await enters(None))
+    with pytest.raises(Failure, match="user jo"):
+        await enters("jo")
+    assert len(entries) == 3
+
+
+# Several servers.
+
+
+class Counted(MemoryGates):
+    """Gates that count how often they are asked, and can be gone."""
+
+    asked = 0
+    gone = False
+
+    async def enter(self, visit: str, gates: Sequence[Gate]) -> tuple[Left, ...] | Shut:
+        self.asked += 1
+        if self.gone:
+            raise GoneError
+        return await super().enter(visit, gates)
+
+
+async def test_servers_that_share_keep_to_a_limit_together() -> None:
+    shared = Counted()
+    one, two = Limits(shared), Limits(shared)
+    asked = key(in_flight=2, requests=3)
+    first = await one.enter(asked)
+    await two.enter(asked)
+    await refused(one, asked)
+    await refused(two, asked)
+    one.leave(first)
+    entry = await two.enter(asked)
+    assert entry is not None
+    assert entry.remaining is not None
+    assert (entry.remaining.limit, entry.remaining.left) == (3, 0)  # of both servers'
+    two.leave(entry)
+    assert (await refused(one, asked)).code is Code.RATE
+
+
+async def test_nobody_is_asked_for_a_key_without_such_limits_and_once_for_any_other() -> None:
+    shared = Counted()
+    limits = Limits(shared)
+    spends = Key(
+        key="k", team="t", name="", prefix="", test=False, created=0, limits=(("key:k", Budget("usd", "day", 5)),)
+    )
+    await limits.enter(key())
+    await limits.enter(spends)
+    assert shared.asked == 0
+    many = replace(key(in_flight=5, requests=5, bytes=9, team_in_flight=5, team_requests=5), users=JO)
+    await limits.name(await limits.enter(many, 3, unnamed=True), many, "jo")
+    assert shared.asked == 1
+    await limits.enter(many, 3)
+    assert shared.asked == 2
+
+
+async def test_a_request_refused_by_what_is_shared_is_not_counted_here_either() -> None:
+    shared = Counted()
+    one, two = Limits(shared), Limits(shared)
+    asked = key(in_flight=3, requests=4)
+    held = [await two.enter(asked) for _ in range(3)]
+    for _ in range(5):
+        await refused(one, asked)
+    two.leave(held[0])
+    await one.enter(asked)
+
+
+async def test_with_what_is_shared_gone_open_goes_by_its_own_counts() -> None:
+    shared = Counted()
+    one, two = Limits(shared), Limits(shared)
+    asked = key(in_flight=2)
+    shared.gone = True
+    entries = [await limits.enter(asked) for limits in (one, one, two, two)]
+    await refused(one, asked)
+    one.leave(entries[0])
+    await one.enter(asked)
+
+
+async def test_with_what_is_shared_gone_closed_lets_nobody_in_whom_a_limit_stands_on() -> None:
+    shared = Counted()
+    limits = Limits(shared, "closed")
+    asked = key(in_flight=1, requests=2)
+    shared.gone = True
+    for _ in range(5):
+        with pytest.raises(Failure) as caught:
+            await limits.enter(asked)
+        assert caught.value.fault is Fault.UNAVAILABLE
+        assert caught.value.retry_after == GONE_RETRY_S
+    await limits.enter(key())
+    shared.gone = False
+    await limits.enter(asked)  # nothing was counted

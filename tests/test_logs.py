@@ -86,6 +86,7 @@ def test_everything_a_person_may_ask_about_becomes_a_line() -> None:
             "OfferMeasured",
             "AccountMeasured",
             "PriceMeasured",
+            "BudgetUsed",
         )  # counted; the request's line has the cost
     }
 

@@ -20,6 +20,8 @@ from tests.happenings import (
     ACCOUNT,
     ALL,
     ATTEMPT,
+    AWAY,
+    BACK,
     BALANCE,
     BUSY,
     ENDED,
@@ -37,7 +39,7 @@ from tests.properties import MANY
 
 LABELS = {
     *("dialect", "operation", "status", "team", "fault", "provider", "model", "outcome", "what", "window", "how"),
-    *("le", "reason", "from_provider", "to_provider", "would", "account", "quantile", "policy"),
+    *("le", "reason", "from_provider", "to_provider", "would", "account", "quantile", "policy", "scope"),
 }
 """All there are: each costs its values times those of its neighbours in series. No key, no request, no prompt."""
 
@@ -174,6 +176,11 @@ def test_money_without_an_answer_is_counted_in_usd_and_by_how_it_ended() -> None
 def test_the_ledgers_transactions_and_orders_are_counted_apart() -> None:
     seen = counted(POSTED, replace(POSTED, orders=7))
     assert (seen["ledger_post_seconds_count"], seen["ledger_orders_total"]) == (2, 10)
+
+
+def test_how_often_the_ledger_was_away_and_for_how_long_is_counted() -> None:
+    seen = counted(AWAY, BACK, AWAY, BACK)
+    assert (seen["ledger_lost_total"], seen["ledger_lost_seconds_total"]) == (2, 3)
 
 
 def test_the_store_shows_its_last_size() -> None:

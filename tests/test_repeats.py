@@ -21,7 +21,7 @@ from proxy.ledger.book import Ledger
 from proxy.ledger.engine import FILE, open_ledger
 from proxy.ledger.orders import Close, HoldOrder, JobRecord, Reserve
 from proxy.repeats import Repeats
-from proxy.store import DiskStore
+from proxy.store import DiskStore, Pictures
 from proxy.transport import Lease, Room
 from tests.edge.house import Here
 from tests.pictures import png
@@ -33,7 +33,7 @@ WEIGHT = IMAGE.weight
 class Desk:
     """Repeats over a real ledger and a real folder, with a clock a test can turn."""
 
-    def __init__(self, ledger: Ledger, store: DiskStore, key: Key, row: RepeatsRow) -> None:
+    def __init__(self, ledger: Ledger, store: Pictures, key: Key, row: RepeatsRow) -> None:
         self.now = 1000.0
         self.ledger = ledger
         self.repeats = Repeats(ledger, store, row, lambda: self.now)
@@ -77,9 +77,9 @@ async def desk(folder: Path, **row: Any) -> AsyncIterator[Desk]:
         accounts.create_team("acme")
     key, _ = accounts.create_key("acme")
     ledger = Ledger(engine, Here(folder / FILE), lambda _: None)
-    store = DiskStore(folder / "pictures", lambda _: None)
+    store = DiskStore(folder)
     try:
-        yield Desk(ledger, store, key, RepeatsRow(**row))
+        yield Desk(ledger, Pictures(store, "pictures", lambda _: None), key, RepeatsRow(**row))
     finally:
         await ledger.shut()
         store.close()

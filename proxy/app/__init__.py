@@ -6,6 +6,6 @@
 
 from proxy.app.application import Application, opened
 from proxy.app.listening import LedgerLostError, serve
-from proxy.app.premises import InUseError
+from proxy.ledger.seat import InUseError
 
 __all__ = ["Application", "InUseError", "LedgerLostError", "opened", "serve"]

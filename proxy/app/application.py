@@ -19,7 +19,11 @@ from proxy.config import Config, ConfigError
 from proxy.edge.admin import Administration
 from proxy.edge.pickup import Pickup
 from proxy.events import ConfigurationRefused, ConfigurationTaken, ServerChanged
-from proxy.metrics import Metrics
+from proxy.ledger.accounts import Accounts
+from proxy.metrics import Metrics, workers
+
+REPORTS = 2
+"""Reports that are added up at once for operators: each takes a core for its time."""
 
 
 class Application:
@@ -33,12 +37,16 @@ class Application:
         self._environ = environ
         self._again = again
         self._turn = asyncio.Lock()
-        self._replaying = asyncio.Semaphore(1)
+        self._replaying, self._reporting = asyncio.Semaphore(1), asyncio.Semaphore(REPORTS)
         self._take(Service(setup, premises, self._administration()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, as ASGI has it."""
         await self._serve(scope, receive, send)
+
+    async def administer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection at the address that the admin API has to itself."""
+        await self.service.admin(scope, receive, send)
 
     @property
     def config(self) -> Config:
@@ -83,6 +91,7 @@ class Application:
             config=lambda: self.config,
             reload=self.reload,
             turn=self._replaying,
+            reports=self._reporting,
         )
 
     def _take(self, service: Service) -> None:
@@ -106,15 +115,17 @@ async def opened(
         setup = Setup.of(config, environ)
         premises = await furnish(setup, folder, stack)
         app = Application(setup, premises, environ, again)
-        if config.metrics.bind is not None:
+        if config.metrics.bind is not None and not workers.shared():  # else their parent does
             _expose(config.metrics.bind, premises.metrics, stack)
-        premises.webhooks.start()
         for work in (
             Pickup(app.service.desk).take_up(),
             premises.balances.run(),
+            premises.tenure.run(),
             premises.recovery.run(),
             chores.report(premises.health),
-            chores.watch_keys(premises.ring),
+            premises.news.run(),
+            chores.watch_keys(premises.ring, premises.shared.board),
+            chores.write_used(premises.admission.used, Accounts(premises.engine)),
             chores.sweep(premises, lambda: app.config.store),
         ):
             task = asyncio.create_task(work)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +16,8 @@ import uvicorn
 
 from proxy.app import premises
 from proxy.app.application import Application, ended, opened
+from proxy.app.beside import beside
+from proxy.app.bootstrap import say_first_key
 from proxy.config import Config, ConfigError
 from proxy.ledger.book import Ledger
 
@@ -28,10 +31,20 @@ class LedgerLostError(RuntimeError):
     """The ledger could not be written any more."""
 
 
-async def serve(again: Callable[[], Config], folder: Path, host: str, port: int) -> None:
+async def serve(
+    again: Callable[[], Config],
+    folder: Path,
+    host: str,
+    port: int,
+    *,
+    bootstrap: bool = False,
+    given: socket.socket | None = None,
+) -> None:
     """Serve until told to stop, then let what is under way finish.
 
-    `again` reads the configuration: now, and on every SIGHUP. Raises what `opened` raises, and LedgerLostError.
+    `again` reads the configuration: now, and on every SIGHUP. With `bootstrap`, a ledger without any key gets one that
+    may administer, which is printed. `given`: the socket of a crew, whose parent is there as long as standard input has
+    no end. Raises what `opened` raises, and LedgerLostError.
     """
     async with opened(again(), folder, again=again) as app:
         settings = uvicorn.Config(
@@ -47,6 +60,8 @@ async def serve(again: Callable[[], Config], folder: Path, host: str, port: int)
             timeout_graceful_shutdown=premises.DRAIN_S,
             backlog=2048,
         )
+        if bootstrap:
+            await asyncio.to_thread(say_first_key, app.premises.engine)
         sys.setswitchinterval(SWITCH_S)
         gc.collect()
         gc.set_threshold(*GARBAGE)
@@ -55,10 +70,19 @@ async def serve(again: Callable[[], Config], folder: Path, host: str, port: int)
         listening = _Listening(settings, app)
         ledger = app.premises.ledger
         watching = asyncio.create_task(_stop_without(ledger, listening))
-        await listening.serve()
+        if given is not None:
+            asyncio.get_running_loop().add_reader(sys.stdin.fileno(), listening.orphaned)
+        async with _administered(app, shared=given is not None):
+            await listening.serve(None if given is None else [given])
         await ended(watching)
         if ledger.lost.is_set():
             raise LedgerLostError("the process that writes the ledger has ended; start the server again")
+
+
+def _administered(app: Application, *, shared: bool) -> AbstractAsyncContextManager[None]:
+    """Serves the admin API meanwhile, where it has an address of its own."""
+    bind = app.config.admin.bind
+    return nullcontext() if bind is None else beside(app.administer, bind, shared=shared)
 
 
 class _Listening(uvicorn.Server):
@@ -86,16 +110,21 @@ class _Listening(uvicorn.Server):
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 loop.remove_signal_handler(number)
 
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        await super().startup()
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
         for server in getattr(self, "servers", ()):
             host, port = server.sockets[0].getsockname()[:2]
             shown = f"[{host}]" if ":" in host else host
             print(f"darkroom is ready: http://{shown}:{port}/v1", flush=True)  # noqa: T201
 
-    async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._app.premises.admission.open = False
-        await super().shutdown()
+        await super().shutdown(sockets)
+
+    def orphaned(self) -> None:
+        """Stop when the parent of the crew is gone, however it went."""
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        self.handle_exit(signal.SIGTERM, None)
 
     def _reload(self) -> None:
         async def reload() -> None:

@@ -5,8 +5,6 @@ Everything here is built once, told the rows it goes by, and told again when the
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -15,11 +13,13 @@ from msgspec import Struct
 from sqlalchemy import Engine
 
 from proxy.app.setup import Setup
+from proxy.app.storing import open_store
 from proxy.balance import Balances
 from proxy.config import Config
 from proxy.drift import Drift
 from proxy.edge.admission import Admission
 from proxy.edge.background import Background
+from proxy.edge.budgets import BudgetNews
 from proxy.edge.slips import Slips
 from proxy.edge.webhooks import Webhooks
 from proxy.edge.wire import Intake
@@ -27,26 +27,26 @@ from proxy.events import Bus, Tell
 from proxy.health import Health, Thresholds
 from proxy.ledger.accounts import Accounts, KeyRing
 from proxy.ledger.book import Ledger
-from proxy.ledger.engine import FILE, open_ledger
+from proxy.ledger.engine import open_ledger, place_of
 from proxy.ledger.scribe import Scribe
+from proxy.ledger.seat import Seat
+from proxy.ledger.secrets import shared_secret
+from proxy.ledger.tenure import Tenure
 from proxy.limits import Limits
 from proxy.logs import Log
-from proxy.metrics import Metrics
+from proxy.metrics import Metrics, workers
 from proxy.pictures import Studio
 from proxy.recovery import Recovery
 from proxy.renderer import CardRenderer, Renderer, WorkerRenderer
 from proxy.repeats import Repeats
 from proxy.shadow import Shadow
-from proxy.store import DiskStore
+from proxy.shared import Shared, joined
+from proxy.store import Pictures, Store
 from proxy.transport import Guard, Room, Transport
 from proxy.twins import Twins
 
 DRAIN_S = 30
 """Seconds that what is under way has to finish after SIGTERM; what needs longer leaves its ticket."""
-
-
-class InUseError(RuntimeError):
-    """Another server has the data folder."""
 
 
 class Premises(Struct, frozen=True, kw_only=True):
@@ -60,23 +60,31 @@ class Premises(Struct, frozen=True, kw_only=True):
     log: Log
     drift: Drift
     ledger: Ledger
-    store: DiskStore
-    kept: DiskStore
+    files: Store
+    """What keeps all that is not the ledger's: shared with other servers, where it is an object store."""
+    links_secret: bytes
+    """What links are signed with."""
+    store: Pictures
+    kept: Pictures
     """The pictures of assets: nobody sweeps them."""
     studio: Studio
     room: Room
     guard: Guard
     transport: Transport
+    shared: Shared
+    """What this server and the others know together."""
     health: Health
     balances: Balances
     repeats: Repeats
     shadow: Shadow
     twins: Twins
     recovery: Recovery
+    tenure: Tenure
     background: Background
     admission: Admission
     intake: Intake
     webhooks: Webhooks
+    news: BudgetNews
     slips: Slips
 
     @property
@@ -108,8 +116,8 @@ async def furnish(setup: Setup, folder: Path, stack: AsyncExitStack) -> Premises
     Raises SchemaError or InUseError before anything is changed.
     """
     config, catalogue = setup.config, setup.catalogue
-    lock = _lock(folder)
-    stack.callback(os.close, lock)
+    seat = Seat(folder)
+    stack.callback(seat.close)
 
     metrics, log = Metrics(), Log(config.log.level, sys.stderr.buffer, prompts=config.log.prompts)
     bus = Bus((metrics.hear, log.hear))
@@ -117,15 +125,19 @@ async def furnish(setup: Setup, folder: Path, stack: AsyncExitStack) -> Premises
     tell = bus.tell
     drift = Drift(tell, threshold=config.drift.threshold, samples=config.drift.samples)
     bus.listen(drift.hear)
-    engine = open_ledger(folder)
-    ledger = Ledger(engine, await Scribe.start(folder / FILE, hold=lock), tell)
+    engine, place = open_ledger(folder, config.ledger.address), place_of(folder, config.ledger.address)
+    scribe = await Scribe.start(place, hold=seat.descriptor, tell=tell)
+    ledger = Ledger(engine, scribe, tell, owner=seat.owner)
     stack.push_async_callback(ledger.shut)
+    tenure = Tenure(ledger, seat, config.ledger.lease_s, tell)
+    await tenure.renew()
+    stack.push_async_callback(tenure.end)
     ring = KeyRing(Accounts(engine))
     ring.refresh()
 
-    store, kept = DiskStore(folder / "pictures", tell), DiskStore(folder / "assets", tell)
-    stack.callback(store.close)
-    stack.callback(kept.close)
+    files = open_store(config.store, folder, tell)
+    stack.callback(files.close)
+    store, kept = Pictures(files, "pictures", tell), Pictures(files, "assets", tell)
     studio = Studio(config.limits.picture_pixels)
     stack.callback(studio.close)
     room = Room(config.limits.replies_bytes)
@@ -134,20 +146,26 @@ async def furnish(setup: Setup, folder: Path, stack: AsyncExitStack) -> Premises
     transport = Transport(guard, await _renderers(config, stack), config.limits.reply_bytes)
     stack.push_async_callback(transport.close)
 
-    health = Health(tell, thresholds(config), catalogue.lines)
-    repeats = Repeats(ledger, store, config.repeats)
+    redis = config.shared.redis
+    shared = await stack.enter_async_context(joined(redis.reveal() if redis else None, config.shared.prefix, tell))
+    health = Health(tell, thresholds(config), catalogue.lines, shared=shared)
+    several = bool(config.ledger.url or redis or workers.shared())
+    repeats = Repeats(ledger, store, config.repeats, wakes=shared.wakes, shared=lambda: several or not tenure.alone)
     shadow = Shadow(config.policy.shadow, config.policy.shadow_share, tell)
     stack.callback(shadow.close)
     recovery = Recovery(
-        *(catalogue, ledger, transport, store, repeats, room, tell),
+        *(catalogue, ledger, tenure, transport, store, repeats, room, tell),
         health=health,
         expires_s=config.ledger.ambiguous_s,
     )
     stack.push_async_callback(recovery.close)
     await recovery.start()
 
-    webhooks = Webhooks.with_secret_in(folder, guard, tell)
+    secret = shared_secret(engine, "webhooks", folder / "webhooks.secret")
+    webhooks = Webhooks(guard, files, secret, tell, owner=ledger.owner)
     stack.push_async_callback(webhooks.close)
+    news = BudgetNews(ledger, webhooks, tell)
+    bus.listen(news.hear)
     background = Background(DRAIN_S)
     stack.push_async_callback(background.close)
     return Premises(
@@ -159,23 +177,28 @@ async def furnish(setup: Setup, folder: Path, stack: AsyncExitStack) -> Premises
         log=log,
         drift=drift,
         ledger=ledger,
+        files=files,
+        links_secret=shared_secret(engine, "links", folder / "links.secret"),
         store=store,
         kept=kept,
         studio=studio,
         room=room,
         guard=guard,
         transport=transport,
+        shared=shared,
         health=health,
         balances=Balances(catalogue.lines, transport, room, tell, config.balances),
         repeats=repeats,
         shadow=shadow,
         twins=Twins(ledger, store, studio, repeats, config.cache, tell),
         recovery=recovery,
+        tenure=tenure,
         background=background,
-        admission=Admission(ring, Limits()),
+        admission=Admission(ring, Limits(shared.gates, config.shared.when_gone)),
         intake=Intake(config.limits.body_bytes, config.limits.bodies_bytes),
         webhooks=webhooks,
-        slips=Slips(folder / "slips"),
+        news=news,
+        slips=Slips(files, ledger.owner),
     )
 
 
@@ -201,17 +224,3 @@ async def _renderers(config: Config, stack: AsyncExitStack) -> dict[str, Rendere
         await renderer.start()
         stack.push_async_callback(renderer.close)
     return renderers
-
-
-def _lock(folder: Path) -> int:
-    """Take the data folder for this process alone: a SQLite ledger has one server, and recovery relies on it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise InUseError(
-            f"another server is using {folder}: one folder has one server. Give this one its own with --data."
-        ) from None
-    return descriptor

@@ -16,7 +16,7 @@ from proxy.app.setup import Setup
 from proxy.attempt import Attempts
 from proxy.config import HedgeRow
 from proxy.edge import Edge
-from proxy.edge.admin import Administration
+from proxy.edge.admin import BEGINS, TABLE, Administration, Door, Office
 from proxy.edge.cors import Cors
 from proxy.edge.desk import Desk
 from proxy.enhance import Chat, Enhancer, Words
@@ -44,23 +44,23 @@ class Service:
         edge = Edge(
             self.desk,
             list(self.desk.dialects.values()),
-            administration,
             (partial(_expose, premises.bus, premises.metrics), config.metrics.token)
             if not config.metrics.bind
             else None,
         )
         self._short = edge.generating()
-        self.litestar = _Plain(
-            route_handlers=edge.handlers(),
-            exception_handlers=edge.exception_handlers(),
-            openapi_config=None,
-            logging_config=None,
-        )
-        self.serve: ASGIApp = Cors(self._route, config.cors.origins) if config.cors.origins else self._route
+        self.litestar = _plain(edge)
+        self.admin: ASGIApp = _plain(Door(_office(self.desk, premises, administration), TABLE))
+        """Serves the admin API."""
+        self._inside = self.admin if config.admin.bind is None else self.litestar
+        """Who is asked for it at the main address."""
+        self.serve: ASGIApp = Cors(self._route, config.cors.origins, premises.admission)
         """Serves one connection, as ASGI has it."""
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._short.get(scope["path"], self.litestar)(scope, receive, send)
+        path = scope["path"]
+        inside = self._inside if path.startswith(BEGINS) else self.litestar
+        await self._short.get(path, inside)(scope, receive, send)
 
 
 class _Plain(Litestar):
@@ -71,6 +71,26 @@ class _Plain(Litestar):
     @staticmethod
     def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
         return plugins
+
+
+def _plain(routes: Edge | Door) -> Litestar:
+    return _Plain(
+        route_handlers=routes.handlers(),
+        exception_handlers=routes.exception_handlers(),
+        openapi_config=None,
+        logging_config=None,
+    )
+
+
+def _office(desk: Desk, premises: Premises, administration: Administration) -> Office:
+    return Office(
+        desk=desk,
+        engine=premises.engine,
+        ring=premises.ring,
+        health=premises.health,
+        balances=premises.balances,
+        administration=administration,
+    )
 
 
 def _desk(setup: Setup, premises: Premises) -> Desk:
@@ -96,7 +116,7 @@ def _desk(setup: Setup, premises: Premises) -> Desk:
         ledger=premises.ledger,
         repeats=premises.repeats,
         store=premises.store,
-        links=Links.with_secret_in(premises.folder, config.store.link_s),
+        links=Links(premises.links_secret, config.store.link_s),
         enhancer=enhancer,
         assets=Assets(premises.engine),
         kept=premises.kept,
@@ -105,6 +125,7 @@ def _desk(setup: Setup, premises: Premises) -> Desk:
         room=premises.room,
         tell=premises.tell,
         public_url=config.store.public_url,
+        presigned=config.store.links == "presigned",
         prompts=config.log.prompts,
         dialects={name: dialects.load(name) for name in setup.spoken},
         options=config.dialects,

@@ -49,6 +49,10 @@ class Setup(Struct, frozen=True):
 def _fixed(config: Config) -> Iterator[tuple[str, Any]]:
     """What is only looked at when the server starts."""
     yield "metrics.bind", config.metrics.bind
+    yield "shared", config.shared
+    yield "ledger.url", config.ledger.url  # a Secret: compared, never shown
+    yield "store.url", (config.store.url, config.store.options)
+    yield "admin.bind", config.admin.bind
     models = [(name, model) for name, row in config.providers.items() if row.enabled for model in row.models]
     loads = {(name, model.name): (model.load, model.preload) for name, model in models if model.load is not None}
     yield "what the local renderer loads", loads

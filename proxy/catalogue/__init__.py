@@ -32,6 +32,7 @@ class Catalogue:
     def __init__(self, config: Config, book: Book, environ: Mapping[str, str]) -> None:
         """Raises ConfigError where a row names a protocol or a model there is none of, or an alias leads nowhere."""
         self.default_model = config.default_model
+        self.book = book
         self.lines: dict[str, Line] = {}
         self.keyless: list[str] = []
         """Accounts that are configured, and left out for want of a key."""

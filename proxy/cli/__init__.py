@@ -6,19 +6,25 @@ Commands import what they need when they run, so that none waits for what it doe
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 STALE_DAYS = 90
 """How long a price may go without anybody comparing it with its source."""
+
+CONFIG = "darkroom.config"
+"""Where a command's context keeps what its `--config` says."""
 
 COMMANDS = {
     "serve": "proxy.cli.serving:serve",
@@ -31,10 +37,13 @@ COMMANDS = {
     "explain": "proxy.cli.explaining:explain",
     "replay": "proxy.cli.replaying:replay",
     "prices": "proxy.cli.prices:prices",
-    "teams": "proxy.cli.accounts:teams",
-    "keys": "proxy.cli.accounts:keys",
+    "orgs": "proxy.cli.orgs:orgs",
+    "teams": "proxy.cli.teams:teams",
+    "budgets": "proxy.cli.budgets:budgets",
+    "keys": "proxy.cli.keys:keys",
     "usage": "proxy.cli.money:usage",
     "holds": "proxy.cli.money:holds",
+    "ledger": "proxy.cli.ledger:ledger",
     "drift": "proxy.cli.drift:drift",
     "reconcile": "proxy.cli.reconcile:reconcile",
 }
@@ -75,6 +84,36 @@ def data_option(command: Callable[P, T]) -> Callable[P, T]:
     return click.option(
         "--data", type=folder, default=Path("data"), show_default=True, envvar="DARKROOM_DATA", help="Data folder."
     )(command)
+
+
+def ledger_option(command: Callable[P, T]) -> Callable[P, T]:
+    """`--data`, and the `--config` that may say that its ledger is elsewhere; for `opened`."""
+
+    def told(context: click.Context, _: click.Parameter, path: Path | None) -> None:
+        context.meta[CONFIG] = path
+
+    file = click.Path(dir_okay=False, path_type=Path)
+    says = "Configuration, for its `ledger.url`; ./config.yaml, or the ledger in the data folder where there is none."
+    option = click.option(
+        "--config", type=file, envvar="DARKROOM_CONFIG", help=says, callback=told, expose_value=False, is_eager=True
+    )
+    return option(data_option(command))
+
+
+def place(data: Path) -> tuple[Path, str | None]:
+    """What `open_ledger` is asked for a command's data folder and configuration. Raises ConfigError."""
+    context = click.get_current_context()
+    config = read_config(context.params.get("config_path") or context.meta.get(CONFIG))
+    return data, config.ledger.address
+
+
+def opened(data: Path) -> Engine:
+    """The ledger of a command. Raises ConfigError, SchemaError."""
+    from proxy.ledger.engine import open_ledger
+
+    engine = open_ledger(*place(data))
+    click.get_current_context().call_on_close(engine.dispose)
+    return engine
 
 
 def config_option(command: Callable[P, T]) -> Callable[P, T]:
@@ -118,11 +157,27 @@ def read_config(path: Path | None) -> Any:
     return load(path)
 
 
+def whoami() -> str:
+    """Who changes something, for the audit log: `cli:` and the name of the user this runs as."""
+    import getpass
+    import os
+
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):  # a container may have no name for it
+        return f"cli:{os.getuid()}"
+
+
 def show_json(value: Any) -> None:
     """Print a value as JSON."""
     import msgspec
 
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def show_fields(title: str, fields: Mapping[str, Any]) -> None:
+    """Print one thing, a field a line."""
+    show_table(title, ["field", "value"], [[name, "" if said is None else str(said)] for name, said in fields.items()])
 
 
 def show_table(title: str, columns: list[str], rows: list[list[str]], *, right: frozenset[str] = frozenset()) -> None:

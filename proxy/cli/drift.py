@@ -12,11 +12,10 @@ import click
 from msgspec import Struct
 
 from pricing import from_micros
-from proxy.cli import data_option, json_option, show_json, show_table, told_plainly
+from proxy.cli import json_option, ledger_option, opened, show_json, show_table, told_plainly
 from proxy.cli.money import moment_of
 from proxy.explain import usd
 from proxy.ledger.charges import Compared, compared
-from proxy.ledger.engine import open_ledger
 
 PLACES = Decimal("0.0001")
 
@@ -67,7 +66,7 @@ def ratio(held: int, cost: int) -> Decimal:
 @click.option("--since", default="30d", show_default=True, metavar="30d", help="How far back: 12h, 30d.")
 @click.option("--provider", help="Only this provider's offers.")
 @json_option
-@data_option
+@ledger_option
 @told_plainly
 def drift(since: str, provider: str | None, as_json: bool, data: Path) -> None:
     """What was quoted beside what vendors' own figures came to, by offer and day (UTC).
@@ -75,7 +74,7 @@ def drift(since: str, provider: str | None, as_json: bool, data: Path) -> None:
     Of submissions of which the vendor told a charge or a meter; a ratio of 1 is as quoted. Tokens and seconds are
     quoted at the most they may be, so that less is usual for them; a change, or more than 1, is for the price book.
     """
-    with open_ledger(data).connect().execution_options(reads=True) as connection:
+    with opened(data).connect().execution_options(reads=True) as connection:
         found = trends(compared(connection, since=moment_of(since), provider=provider))
     if as_json:
         show_json({"offers": [_told(each) for each in found]})

@@ -8,10 +8,9 @@ from typing import Any
 
 import click
 
-from proxy.cli import data_option, json_option, show_json, show_table, told_plainly
+from proxy.cli import json_option, ledger_option, opened, show_json, show_table, told_plainly
 from proxy.explain import explain_served
 from proxy.ledger.accounts import AccountError
-from proxy.ledger.engine import open_ledger
 from proxy.ledger.submissions import Served, served
 
 
@@ -19,11 +18,11 @@ from proxy.ledger.submissions import Served, served
 @click.argument("request_id", metavar="ID")
 @click.option("--team", help="Only if it is this team's.")
 @json_option
-@data_option
+@ledger_option
 @told_plainly
 def explain(request_id: str, team: str | None, as_json: bool, data: Path) -> None:
     """Why request ID went where it did: its plan as it was made, and what each attempt did and cost."""
-    with open_ledger(data).connect().execution_options(reads=True) as connection:
+    with opened(data).connect().execution_options(reads=True) as connection:
         found = served(connection, request_id)
     if found is None or team not in (None, found.team):
         raise AccountError(f"there is no request {request_id!r}{f' of team {team!r}' if team else ''} in the ledger")

@@ -10,12 +10,13 @@ from pathlib import Path
 import click
 
 from pricing import from_micros, to_micros
-from proxy.cli import data_option, json_option, show_json, show_table, told_plainly
+from proxy.cli import json_option, ledger_option, opened, show_json, show_table, told_plainly
 from proxy.explain import usd
 from proxy.ledger.accounts import AccountError, Accounts
-from proxy.ledger.book import budget_states, end_hold, list_holds
-from proxy.ledger.book import usage as read_usage
-from proxy.ledger.engine import open_ledger
+from proxy.ledger.book import end_hold, list_holds
+from proxy.ledger.standing import budget_states
+from proxy.ledger.usage import GROUPS, Group, Span, Spent
+from proxy.ledger.usage import usage as read_usage
 
 _SINCE = re.compile(r"(\d+)([hd])")
 
@@ -28,20 +29,34 @@ def moment_of(text: str) -> int:
     return time.time_ns() // 1_000_000 - int(found[1]) * (3_600_000 if found[2] == "h" else 86_400_000)
 
 
+BY = "day,team,key,provider,model"
+SUMS = ("requests", "images", "pixels", "micros", "beyond")
+AMOUNTS = ("requests", "images", "USD", "on the house")
+
+
+def _groups(context: click.Context, parameter: click.Parameter, value: str) -> list[Group]:
+    said = {each.strip() for each in value.split(",") if each.strip()}
+    if unknown := sorted(said - set(GROUPS)):
+        raise click.BadParameter(f"there is no {', '.join(unknown)}; there are {', '.join(GROUPS)}")
+    return [group for group in GROUPS if group in said]
+
+
 @click.command()
+@click.option("--by", default=BY, show_default=True, callback=_groups, help=f"Of {', '.join(GROUPS)}, with commas.")
 @click.option("--team", help="Only this team's.")
 @click.option("--since", default="30d", show_default=True, metavar="30d", help="How far back: 12h, 30d.")
 @json_option
-@data_option
+@ledger_option
 @told_plainly
-def usage(team: str | None, since: str, as_json: bool, data: Path) -> None:
-    """What was spent, by team, key, provider, model and day (UTC); and where the budgets stand."""
-    engine = open_ledger(data)
+def usage(by: list[Group], team: str | None, since: str, as_json: bool, data: Path) -> None:
+    """What was spent, by whatever it is to be told apart by, days in UTC; and where the budgets stand."""
+    engine = opened(data)
     known = [each.team for each, _ in Accounts(engine).teams()]
     if team is not None and team not in known:
         raise AccountError(f"there is no team {team!r}")
     with engine.connect().execution_options(reads=True) as connection:
-        spent = read_usage(connection, team=team, since=moment_of(since))
+        only: dict[Group, str] = {} if team is None else {"team": team}
+        spent = list(read_usage(connection, by, Span(since=moment_of(since), only=only)))
         now = time.time_ns() // 1_000_000
         states = [state for each in ([team] if team else known) for state in budget_states(connection, each, None, now)]
     if as_json:
@@ -49,7 +64,7 @@ def usage(team: str | None, since: str, as_json: bool, data: Path) -> None:
             {
                 "spent": [
                     {
-                        **{name: getattr(row, name) for name in row.__struct_fields__},
+                        **{name: getattr(row, name) for name in (*by, *SUMS)},
                         "usd": usd(from_micros(row.micros)),
                     }
                     for row in spent
@@ -62,24 +77,15 @@ def usage(team: str | None, since: str, as_json: bool, data: Path) -> None:
             }
         )
         return
-    rows = [
-        [
-            row.day,
-            row.team,
-            row.key,
-            row.provider,
-            row.model,
-            str(row.requests),
-            str(row.images),
-            usd(from_micros(row.micros)),
-        ]
-        for row in spent
-    ]
-    columns = ["day", "team", "key", "provider", "model", "requests", "images", "USD"]
-    show_table("Spent", columns, rows, right=frozenset({"requests", "images", "USD"}))
+    rows = [[*[str(getattr(row, group)) for group in by], *_sums(row)] for row in spent]
+    show_table("Spent", [*by, *AMOUNTS], rows, right=frozenset(AMOUNTS))
     rows = [[state.scope, f"{state.what}/{state.window}", *_amounts(state.what, state)] for state in states]
     columns = ["scope", "budget", "limit", "settled", "held", "left"]
     show_table("Budgets", columns, rows, right=frozenset(columns[2:]))
+
+
+def _sums(row: Spent) -> list[str]:
+    return [str(row.requests), str(row.images), usd(from_micros(row.micros)), usd(from_micros(row.beyond))]
 
 
 def _amounts(what: str, state: object) -> list[str]:
@@ -94,11 +100,11 @@ def holds() -> None:
 
 @holds.command("list")
 @json_option
-@data_option
+@ledger_option
 @told_plainly
 def holds_list(as_json: bool, data: Path) -> None:
     """Every hold that is open."""
-    with open_ledger(data).connect().execution_options(reads=True) as connection:
+    with opened(data).connect().execution_options(reads=True) as connection:
         found = list_holds(connection)
     if as_json:
         show_json(found)
@@ -121,7 +127,7 @@ def holds_list(as_json: bool, data: Path) -> None:
 @holds.command("settle")
 @click.argument("hold")
 @click.argument("amount")
-@data_option
+@ledger_option
 @told_plainly
 def holds_settle(hold: str, amount: str, data: Path) -> None:
     """The vendor did charge AMOUNT USD for it."""
@@ -136,7 +142,7 @@ def holds_settle(hold: str, amount: str, data: Path) -> None:
 
 @holds.command("release")
 @click.argument("hold")
-@data_option
+@ledger_option
 @told_plainly
 def holds_release(hold: str, data: Path) -> None:
     """The vendor charged nothing for it."""
@@ -144,7 +150,7 @@ def holds_release(hold: str, data: Path) -> None:
 
 
 def _end(hold: str, data: Path, micros: int | None) -> None:
-    closed = end_hold(open_ledger(data), hold, micros, time.time_ns() // 1_000_000)
+    closed = end_hold(opened(data), hold, micros, time.time_ns() // 1_000_000)
     if closed is None:
         raise AccountError(f"there is no open hold {hold!r}; see: darkroom holds list")
     click.echo(f"hold {hold} ended, {usd(from_micros(closed.charged))} USD charged", err=True)

@@ -19,13 +19,12 @@ from sqlalchemy import Connection
 
 from pricing import Book, from_micros
 from proxy.catalogue import Catalogue
-from proxy.cli import config_option, data_option, json_option, read_config, show_json, show_table, told_plainly
+from proxy.cli import config_option, data_option, json_option, opened, read_config, show_json, show_table, told_plainly
 from proxy.explain import usd
 from proxy.invoice import Found, InvoiceError, Line, Pair, Reconciliation, Report, Worth, found_columns, read
 from proxy.invoice.reading import NANOS, span
 from proxy.ledger.book import list_holds
 from proxy.ledger.charges import Charge, charges, providers
-from proxy.ledger.engine import open_ledger
 from proxy.policy import Offer
 
 SLACK_MS = 86_400_000
@@ -111,7 +110,7 @@ def reconcile(
     offers = _offers(Catalogue(read_config(config_path), Book.load(), os.environ), vendor)
     with (
         Reconciliation(window=window, since=how["since"], until=how["until"]) as made,
-        open_ledger(data).connect().execution_options(reads=True) as connection,
+        opened(data).connect().execution_options(reads=True) as connection,
     ):
         if vendor not in (known := providers(connection)):
             raise click.BadParameter(

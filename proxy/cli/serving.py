@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
+import sys
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from proxy.cli import config_option, data_option, read_config, told_plainly
+from proxy.cli import config_option, data_option, ledger_option, place, read_config, told_plainly
+
+if TYPE_CHECKING:
+    from proxy.config import Config
 
 
 @click.command()
@@ -20,15 +26,47 @@ from proxy.cli import config_option, data_option, read_config, told_plainly
 @click.option(
     "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 for any free one."
 )
+@click.option(
+    "--bootstrap/--no-bootstrap",
+    default=True,
+    show_default=True,
+    help="Make an admin key where the ledger has no key at all, and print it, this once, on standard output.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Processes that serve, on one address; one that ends is started again.",
+)
+@click.option("--worker", type=int, hidden=True, help="Of a crew, the one with this number.")
+@click.option("--socket", "descriptor", type=int, hidden=True, help="The crew's listening socket.")
 @told_plainly
-def serve(config_path: Path | None, data: Path, host: str, port: int) -> None:
+def serve(
+    config_path: Path | None,
+    data: Path,
+    host: str,
+    port: int,
+    bootstrap: bool,
+    workers: int,
+    worker: int | None,
+    descriptor: int | None,
+) -> None:
     """Serve. Prints one line when ready; logs are JSON lines on standard error.
 
     SIGTERM or Ctrl-C lets what is under way finish; a job a vendor is working on is taken up again at the next start.
     SIGHUP has config.yaml and the prices read again.
     """
     gc.disable()  # nothing of what is loaded here is garbage; `run` turns it on again
-    read_config(config_path)  # says what is wrong with it before the rest is loaded
+    config = read_config(config_path)  # says what is wrong with it before the rest is loaded
+    if workers > 1:
+        sys.exit(_lead(config, config_path, data, (host, port), workers, bootstrap=bootstrap))
+    given = None
+    if worker is not None and descriptor is not None:
+        from proxy.metrics.workers import join
+
+        join(worker)
+        given = socket.socket(fileno=descriptor)
     from proxy.app import InUseError, LedgerLostError
     from proxy.app import serve as run
     from proxy.logs import quiet_libraries
@@ -41,11 +79,35 @@ def serve(config_path: Path | None, data: Path, host: str, port: int) -> None:
     else:
         runner = uvloop.run
     try:
-        runner(run(partial(read_config, config_path), data, host, port))
+        runner(run(partial(read_config, config_path), data, host, port, bootstrap=bootstrap, given=given))
     except (InUseError, LedgerLostError) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         pass
+
+
+def _lead(
+    config: Config, path: Path | None, data: Path, address: tuple[str, int], count: int, *, bootstrap: bool
+) -> int:
+    """Start workers and see to them; returns the exit status."""
+    from proxy.app.crew import Crew, command_of, listening_at
+    from proxy.ledger.engine import open_ledger
+    from proxy.logs import Log, quiet_libraries
+
+    quiet_libraries()
+    engine = open_ledger(data, config.ledger.address)  # made, or refused, once and not by every worker
+    if bootstrap:
+        from proxy.app.bootstrap import say_first_key
+
+        say_first_key(engine)
+    engine.dispose()
+    try:
+        listening = listening_at(*address)
+    except OSError as error:
+        raise click.ClickException(f"cannot listen: {error}") from error
+    log = Log(config.log.level, sys.stderr.buffer)
+    crew = Crew(command_of(path, data), listening, count, lambda event: log.hear([event]))
+    return asyncio.run(crew.run(config.metrics.bind))
 
 
 @click.command()
@@ -105,15 +167,17 @@ def stub(vendors: tuple[str, ...], host: str, port: int, pace: float, link_s: fl
 
 
 @click.command()
-@data_option
+@ledger_option
 @told_plainly
 def migrate(data: Path) -> None:
-    """Bring the ledger of a data folder to this version. Stop its server, and keep a copy, before."""
-    from proxy.ledger.engine import FILE, connect, revision_of
+    """Bring the ledger to this version. Stop its servers, and keep a copy, before."""
+    from proxy.ledger.engine import connect, named, place_of, revision_of
     from proxy.ledger.migrate import upgrade
 
     data.mkdir(parents=True, exist_ok=True)
-    engine = connect(data / FILE)
+    where = place_of(*place(data))
+    engine = connect(where)
     before = revision_of(engine)
     upgrade(engine)
-    click.echo(f"{data / FILE}: {before or 'empty'} -> {revision_of(engine)}")
+    click.echo(f"{named(where)}: {before or 'empty'} -> {revision_of(engine)}")
+    engine.dispose()

@@ -9,11 +9,12 @@ from proxy.config.pictures import CacheRow, RepeatsRow, ReuseRow, StoreRow
 from proxy.config.providers import AccountRow, ModelRow, PriceRow, ProviderRow
 from proxy.config.reading import ConfigError, load, parse, read_text
 from proxy.config.routing import AliasRow, ClassRow, HedgeRow, PolicyRow, QualityRow, Rules, TeamRow
-from proxy.config.serving import CorsRow, LogRow, MetricsRow
+from proxy.config.serving import AdminRow, CorsRow, LogRow, MetricsRow, SharedRow
 from proxy.config.whole import Config
 
 __all__ = [
     "AccountRow",
+    "AdminRow",
     "AliasRow",
     "BalancesRow",
     "CacheRow",
@@ -37,6 +38,7 @@ __all__ = [
     "RepeatsRow",
     "ReuseRow",
     "Rules",
+    "SharedRow",
     "StoreRow",
     "TeamRow",
     "load",

@@ -4,17 +4,43 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
+from providers.contract import Secret
 from proxy.config.bounds import Count
 
 
 class LedgerRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Money."""
 
+    url: Secret | None = None
+    """A PostgreSQL database, `postgresql://user:password@host/database`, which machines share; it takes the extra
+    `postgres`. A SQLite file in the data folder by default, which the servers of one machine may share."""
     ambiguous_s: Annotated[float, Meta(ge=0)] = 86_400.0
     """Seconds a hold without an answer waits to be reconciled before it is settled at its quote."""
+    lease_s: Annotated[float, Meta(ge=1)] = 15.0
+    """Seconds without a word after which a server on another machine is taken for dead, and what it worked on is taken
+    up by others. On the same machine and data folder that is known at once."""
+
+    def __post_init__(self) -> None:
+        if self.url is None:
+            return
+        try:
+            parts = urlsplit(self.url.reveal())
+            known = parts.scheme in {"postgresql", "postgres"} and parts.path.strip("/")
+        except ValueError:  # its text would be shown with it
+            known = ""
+        if not known:
+            raise ValueError("`url` of the ledger is no postgresql://user:password@host/database")
+        if "password=" in parts.query:
+            raise ValueError("`url` of the ledger has a password after its `?`: write it before the `@`")
+
+    @property
+    def address(self) -> str | None:
+        """The URL as SQLAlchemy knows it, None for the file."""
+        return None if self.url is None else self.url.reveal().replace("postgres://", "postgresql://", 1)
 
 
 class BalancesRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -11,8 +11,15 @@ from proxy.config.bounds import MEBIBYTE, Count, check_url
 
 
 class StoreRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Pictures given out as links."""
+    """Where pictures are kept, with what servers leave for each other, and how pictures are given out as links."""
 
+    url: str | None = None
+    """An object store that all servers share: `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`. A
+    folder of the data folder by default. Credentials come from the environment, as the vendor's own tools take them."""
+    options: Mapping[str, str] = {}
+    """What to tell the object store besides: `endpoint`, `region`, `allow_http`, `timeout`, what else obstore knows."""
+    links: Literal["proxied", "presigned"] = "proxied"
+    """Whether a link is answered with the picture, or with a redirect to the object store's own link to it."""
     public_url: str | None = None
     """Origin of the links; the request's own by default."""
     link_s: Count = 3600
@@ -22,6 +29,8 @@ class StoreRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         check_url("public_url", self.public_url)
+        if self.links == "presigned" and not self.url:
+            raise ValueError("`links` is presigned, and the data folder has no links of its own: set `url`, too")
 
 
 class RepeatsRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,6 +40,9 @@ class RepeatsRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Seconds in which a client's own retry joins the request it repeats."""
     memory_bytes: Annotated[int, Meta(ge=0)] = 12 * MEBIBYTE
     """Finished answers kept in memory for that; pictures nobody received are kept on disk instead."""
+    wait_s: Annotated[float, Meta(ge=0)] = 120.0
+    """Seconds that a request waits for the one it repeats, where another server works on that; then it is told to come
+    again."""
 
 
 class ReuseRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

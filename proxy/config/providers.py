@@ -62,7 +62,8 @@ class ProviderRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     accounts: tuple[AccountRow, ...] = ()
     """Several keys instead of one: they share the work, and one that is refused takes out itself only."""
     concurrency: Count | None = None
-    """Requests an account may have under way at once, the others wait their turn; what the vendor states by default."""
+    """Requests an account may have under way at once, the others wait their turn; what the vendor states by default.
+    Servers that share a Redis keep to it together, others each by itself."""
     concurrencies: Mapping[str, Count] = {}
     """The same for a model, where it has a lower limit of its own; what the vendor states by default."""
     models: tuple[ModelRow, ...] = ()

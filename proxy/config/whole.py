@@ -13,7 +13,7 @@ from proxy.config.money import BalancesRow, DriftRow, LedgerRow
 from proxy.config.pictures import CacheRow, RepeatsRow, StoreRow
 from proxy.config.providers import ProviderRow
 from proxy.config.routing import AliasRow, ClassRow, HedgeRow, PolicyRow, QualityRow, Rules, TeamRow
-from proxy.config.serving import CorsRow, LogRow, MetricsRow
+from proxy.config.serving import AdminRow, CorsRow, LogRow, MetricsRow, SharedRow
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,10 +43,12 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     balances: BalancesRow = BalancesRow()
     dialects: Mapping[str, Mapping[str, Any]] = {}
     """Settings of a dialect, by its name; see the dialect."""
+    admin: AdminRow = AdminRow()
     metrics: MetricsRow = MetricsRow()
     enhancer: EnhancerRow | None = None
     """Without one, prompts are written out by words of our own, free of charge."""
     cors: CorsRow = CorsRow()
+    shared: SharedRow = SharedRow()
     log: LogRow = LogRow()
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import time
@@ -9,13 +10,14 @@ from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 from pricing import from_micros
-from providers.contract import Failure, Note
+from providers.contract import Failure, Fault, Note
 from proxy.dialects.contract import Served, Shown
 from proxy.explain import usd
 from proxy.job import Answer, Hedge
 
 BROKEN = "The server had an error while processing your request."
 UNSTORED = "The pictures were made and cannot be kept for a link now; try again, or ask for the pictures themselves."
+AWAY = "What is kept of requests cannot be read or changed now; try again."
 UNFIT = re.compile(r"[^ -~]")
 """What no header may carry: clients refuse the whole answer for it."""
 
@@ -34,6 +36,12 @@ def refusal(failure: Failure) -> dict[str, str]:
     """What is told of a failure."""
     told = {"fault": failure.fault, "code": failure.code or "", "field": failure.field or "", "detail": failure.detail}
     return {name: str(said) for name, said in told.items()}
+
+
+def unstored(error: OSError) -> Failure:
+    """What a caller is told where the store does not do its part."""
+    logging.getLogger(__name__).error("the store failed", exc_info=error)
+    return Failure(Fault.UNAVAILABLE, AWAY, retry_after=1.0)
 
 
 def served(answer: Answer, links: Sequence[str], pixels: Sequence[bytes], seconds: float) -> Served:

@@ -13,8 +13,9 @@ from msgspec.structs import replace
 
 from providers.contract import Failure
 from proxy.dialects.contract import Dialect, Incoming, Informing, Outgoing, Talking
-from proxy.edge.answering import refusal, request_id
+from proxy.edge.answering import refusal, request_id, unstored
 from proxy.edge.desk import Desk
+from proxy.edge.permission import check_dialect
 from proxy.edge.talking import NOBODY
 from proxy.edge.wire import GoneError, origin
 from proxy.events import RequestEnded
@@ -50,6 +51,8 @@ def authenticated(
         why: dict[str, Any] = {}
         try:
             key = NOBODY if public else await desk.admission.authenticate(headers)
+            if entry is not None:
+                check_dialect(key, dialect.name)
             body = await desk.intake.read(headers, request.receive)
             taken = len(body)
             incoming = Incoming(
@@ -65,7 +68,8 @@ def authenticated(
             outgoing = await tell(key, incoming)
         except GoneError:
             pass  # nobody is there to be answered
-        except Failure as failure:
+        except (Failure, OSError) as error:
+            failure = error if isinstance(error, Failure) else unstored(error)
             outgoing = dialect.render_error(failure)
             why |= refusal(failure)
         finally:

@@ -127,7 +127,7 @@ class Campaigns:
 
     async def _each(self, key: Key, incoming: Incoming, batch: Batch, take: Take) -> None:
         """Every entry planned, one after another; a failure in the place of one that cannot be, if there are others."""
-        await self._desk.admission.enter(key)
+        entry = await self._desk.admission.enter(key, len(incoming.body))
         try:
             async with asyncio.timeout(LONGEST_S), self._turn:
                 await self._all(key, incoming, batch, take)
@@ -135,7 +135,7 @@ class Campaigns:
             detail = f"This takes longer than {LONGEST_S:.0f} s: ask for less of it at a time."
             raise Failure(Fault.REJECTED, detail, code=Code.TOO_LARGE) from error
         finally:
-            self._desk.admission.leave(key)
+            self._desk.admission.leave(entry)
 
     async def _all(self, key: Key, incoming: Incoming, batch: Batch, take: Take) -> None:
         headers = {name: said for name, said in incoming.headers.items() if name not in DROPPED}

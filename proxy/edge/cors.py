@@ -5,7 +5,8 @@ Around the whole application, for its generating routes pass the router by.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,13 +23,25 @@ SHOWN = (
 """Headers of an answer that a page may read."""
 
 
-class Cors:
-    """An application, and the origins whose pages may use it."""
+class Origins(Protocol):
+    """Knows the web pages that keys are for."""
 
-    def __init__(self, inner: ASGIApp, origins: Iterable[str]) -> None:
+    def origins(self, headers: Mapping[str, str]) -> frozenset[str] | None:
+        """Those that the key in a request is for; None where it is not for some alone."""
+
+    @property
+    def every_origin(self) -> frozenset[str]:
+        """Those that any key is for."""
+
+
+class Cors:
+    """An application, and the origins whose pages may use it: those of the configuration, or of the key alone."""
+
+    def __init__(self, inner: ASGIApp, origins: Iterable[str], keys: Origins) -> None:
         """`origins`: scheme, host and port, as a browser writes them; `*` for all of them."""
         self._inner = inner
         self._origins = frozenset(origins)
+        self._keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -36,8 +49,8 @@ class Cors:
             await self._inner(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        allowed = self._allowed(origin.decode("latin-1"))
         if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+            allowed = _told(origin, self._for_any())
             asked = headers.get(b"access-control-request-headers", b"")
             more = [
                 (b"access-control-allow-methods", b"GET, POST, PUT, DELETE"),
@@ -52,13 +65,23 @@ class Cors:
 
         async def told(message: Message) -> None:
             if message["type"] == "http.response.start":
+                allowed = _told(origin, self._for(headers))  # by now a key that was just made is known
                 shown = [(b"access-control-expose-headers", ", ".join(SHOWN).encode())] if allowed else []
                 message = {**message, "headers": [*message["headers"], *allowed, *shown]}
             await send(message)
 
         await self._inner(scope, receive, told)
 
-    def _allowed(self, origin: str) -> list[tuple[bytes, bytes]]:
-        if not ("*" in self._origins or origin in self._origins):
-            return []
-        return [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"origin")]
+    def _for_any(self) -> frozenset[str]:
+        """A browser asks before it sends a key: a page that some key is for may ask, and the key then decides."""
+        return self._origins | self._keys.every_origin
+
+    def _for(self, headers: Mapping[bytes, bytes]) -> frozenset[str]:
+        own = self._keys.origins({"authorization": headers.get(b"authorization", b"").decode("latin-1")})
+        return self._origins if own is None else own
+
+
+def _told(origin: bytes, pages: frozenset[str]) -> list[tuple[bytes, bytes]]:
+    if not ("*" in pages or origin.decode("latin-1") in pages):
+        return []
+    return [(b"access-control-allow-origin", origin), (b"vary", b"origin")]

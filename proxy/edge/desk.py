@@ -28,7 +28,7 @@ from proxy.pictures import Studio
 from proxy.policies import Policies
 from proxy.policy import Offer
 from proxy.repeats import Repeats
-from proxy.store import DiskStore, Links, Stored
+from proxy.store import Links, Pictures, Stored
 from proxy.tiers import tier
 from proxy.transport import Guard, Room
 
@@ -46,17 +46,19 @@ class Desk(Struct, frozen=True, kw_only=True):
     policies: Policies
     ledger: Ledger
     repeats: Repeats
-    store: DiskStore
+    store: Pictures
     links: Links
     enhancer: Enhancer
     assets: Assets
-    kept: DiskStore
+    kept: Pictures
     """The pictures of assets: nobody sweeps them."""
     studio: Studio
     guard: Guard
     room: Room
     tell: Tell
     public_url: str | None
+    presigned: bool
+    """Whether links lead to the store's own, where it has such."""
     prompts: bool
     """Whether events may carry prompts."""
     dialects: Mapping[str, Dialect]
@@ -84,7 +86,11 @@ class Desk(Struct, frozen=True, kw_only=True):
         shown = []
         for told in self.catalogue:
             listing = told.on(today)
+            if key is not None and not key.may.name(listing.name):
+                continue
             left = [offer for offer in listing.offers if offer.out is None and not offer.named(bans)]
+            if key is not None and key.may.operations is not None:
+                left = [offer for offer in left if any(key.may.do(each) for each in offer.model.operations)]
             if listing.listed and listing.dialect in (None, dialect) and (left or (key is not None and key.test)):
                 shown.append(_card(listing, left, prices))
         return shown

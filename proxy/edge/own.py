@@ -13,13 +13,16 @@ import msgspec
 from providers.contract import Code, Failure, Fault, Secret
 from proxy.dialects.contract import Dialect, Incoming, Outgoing
 from proxy.edge import documentation
+from proxy.edge.answering import unstored
 from proxy.edge.asking import AnyRequest
 from proxy.edge.desk import Desk
+from proxy.edge.erasing import erase
 from proxy.edge.pickup import Pickup, again
 from proxy.explain import explain_served
 from proxy.ledger.accounts import Key
 from proxy.ledger.book import JobState
 from proxy.ledger.submissions import served
+from proxy.store import Stored
 
 JSON = {"content-type": "application/json"}
 
@@ -67,20 +70,54 @@ class Own:
             told["images"] = [{"url": link} for link in links]
         return told
 
+    async def request_erased(self, key: Key, incoming: Incoming) -> Outgoing:
+        """Deletes what is kept of a request that has ended, for the team that made it."""
+        id_ = incoming.parts["id"]
+        slip = await self._desk.slips.find(id_, key.team)
+        state = await self._desk.ledger.job(id_)
+        told = await Pickup(self._desk).told(slip, "", whole=False) if slip is not None else {}
+        if told.get("state") == "open" or (state is not None and state.team == key.team and state.state == "open"):
+            detail = "This request is still under way: delete it when it has ended."
+            raise Failure(Fault.REJECTED, detail, code=Code.PENDING)
+        if not await erase(self._desk, key, id_):
+            raise Failure(Fault.REJECTED, "There is no such request of this team.", code=Code.UNKNOWN_ROUTE)
+        told = {"id": id_, "object": "darkroom.request", "deleted": True}
+        return Outgoing(headers=JSON, body=(msgspec.json.encode(told),))
+
     async def webhook_secret(self, key: Key, _: Incoming) -> Outgoing:
         """What verifies the messages that a key's requests send."""
         told = {"object": "darkroom.webhook_secret", "secret": self._desk.webhooks.secret_of(key.key)}
+        told["team_secret"] = self._desk.webhooks.secret_of(f"team:{key.team}")
         return Outgoing(headers={**JSON, "cache-control": "no-store"}, body=(msgspec.json.encode(told),))
 
     async def picture(self, request: AnyRequest) -> Outgoing:
         """A stored picture, to whoever has its link."""
-        stored = self._desk.links.read(str(request.path_params["name"]))
-        body = None
-        if stored is not None:
-            body = await self._desk.store.get(stored) or await self._desk.kept.get(stored)
-        if stored is None or body is None:
+        found = self._desk.links.lives(str(request.path_params["name"]))
+        try:
+            outgoing = await self._shown(*found) if found is not None else None
+        except OSError as error:
+            return self._dialects[0].render_error(unstored(error))
+        if outgoing is None:
             failure = Failure(Fault.REJECTED, "This link has expired or never was one.", code=Code.UNKNOWN_ROUTE)
             return self._dialects[0].render_error(failure)
+        return outgoing
+
+    async def _shown(self, stored: Stored, left_s: int) -> Outgoing | None:
+        """A picture whose link works for so many seconds more, or where it is to be had for as long; None for none.
+
+        Raises OSError.
+        """
+        if self._desk.presigned:
+            for pictures in (self._desk.store, self._desk.kept):
+                link = await pictures.presigned(stored, left_s)
+                if link is not None:
+                    return Outgoing(status=302, headers={"location": link, "cache-control": "no-store"}, body=())
+            return None
+        body = await self._desk.store.get(stored)
+        if body is None:
+            body = await self._desk.kept.get(stored)
+        if body is None:
+            return None
         headers = {
             "content-type": stored.format.mime,
             "cache-control": "private, max-age=3600",

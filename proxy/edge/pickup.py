@@ -1,7 +1,7 @@
 """Coming back for an answer: what a slip stands for by now, and whom to tell when it has come to its end.
 
 What was asked is read again by the route that read it first, and the answer is written by it as it would have been
-then: in this process or in a later one.
+then: on this server or on another one.
 """
 
 from __future__ import annotations
@@ -23,12 +23,15 @@ from proxy.edge.rendering import linked, rendered
 from proxy.edge.slips import Ending, Lost, Slip
 from proxy.edge.webhooks import Letter, message
 from proxy.job import Answer
+from proxy.ledger import owners
 from proxy.ledger.book import JobState
 
 AGAIN_S = 2
 """What a caller is told to wait before it asks again."""
 LOOK_S = (1.0, 30.0)
-"""Between two looks at what an earlier process left: at first, and at most."""
+"""Between two looks at what another server left: at first, and at most."""
+LIVING_S = 5.0
+"""Between two looks at which servers there are."""
 LOST = Lost(
     fault=Fault.UNAVAILABLE,
     detail="The server was restarted while this request was under way, and it came to nothing.",
@@ -50,6 +53,8 @@ class Pickup:
         if slip.id in self._desk.slips.running:
             return announced(slip)
         ending = await self._desk.slips.ending(slip)
+        if ending is None and slip.owner != self._desk.slips.owner and slip.owner in await self._living():
+            return announced(slip)  # its work goes on elsewhere: it has not ended, whatever the ledger says already
         job = await self._desk.ledger.job(ending.job if ending is not None and ending.job else slip.id)
         answer = await self._desk.repeats.answer_of(job or _of(slip, ending))
         state, lost = self._state(ending, job, answer)
@@ -68,26 +73,48 @@ class Pickup:
 
     async def end(self, slip: Slip, ending: Ending) -> None:
         """Note how a request ended, and tell whoever wanted to be told."""
+        first = True
         try:
-            await self._desk.slips.end(slip, ending)
+            first = await self._desk.slips.end(slip, ending)
         except OSError:  # the ledger knows the most of it
             logging.getLogger(__name__).exception("the end of %s cannot be kept", slip.id)
         self._desk.slips.running.discard(slip.id)
-        if slip.webhook is None:
+        if slip.webhook is None or not first:
             return
-        told = await self.told(slip, slip.begins, whole=False)
+        try:
+            told = await self.told(slip, slip.begins, whole=False)
+        except OSError:  # whoever is told may ask for the rest later
+            logging.getLogger(__name__).exception("what became of %s cannot be told whole", slip.id)
+            told = announced(slip) | {"state": "done" if ending.lost is None else "failed"}
         kind = f"request.{told['state']}"
         body = message(kind, self._desk.ledger.now(), told)
         letter = Letter(request=slip.id, team=slip.team, key=slip.key, url=slip.webhook, body=body, bearer=slip.bearer)
         await self._desk.webhooks.send(letter)
 
     async def take_up(self) -> None:
-        """See to what an earlier process took and did not end: recovery does its work, this tells of it."""
-        left = await self._desk.slips.unended()
+        """See, for as long as the server runs, to what others that are gone took and did not end, and to their letters.
+
+        Recovery does their work, this tells of it. At first that is what an earlier process left in this one's place.
+        """
+        known: frozenset[str] | None = None
+        left: list[Slip] = []
         pause, most = LOOK_S
-        while left := [slip for slip in left if not await self._has_ended(slip)]:
-            await asyncio.sleep(pause)
+        while True:
+            try:
+                living = await self._living()
+                if known is None or known - living:
+                    await self._desk.webhooks.take_over(living)
+                    left, pause = await self._desk.slips.unended(living), LOOK_S[0]
+                known = living
+            except (Failure, OSError, SQLAlchemyError):  # a look that fails must not be the last one
+                logging.getLogger(__name__).exception("what other servers left could not be looked at")
+            left = [slip for slip in left if not await self._has_ended(slip)]
+            await asyncio.sleep(min(pause, LIVING_S) if left else LIVING_S)
             pause = min(pause * 1.5, most)
+
+    async def _living(self) -> frozenset[str]:
+        """The servers that are at work, or that nobody has taken over from yet."""
+        return frozenset(owner.owner for owner in await self._desk.ledger.read(owners.listed))
 
     async def _has_ended(self, slip: Slip) -> bool:
         try:

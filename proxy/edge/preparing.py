@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import cast, get_args
 from uuid import UUID
@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from providers.contract import Code, Edit, Failure, Fault, Format, Image, ImageRequest, Moderation, Note
 from proxy.dialects.contract import Ask, Dialect, Generating, Incoming, Source
 from proxy.edge.desk import Desk
-from proxy.edge.terms import terms
+from proxy.edge.permission import check_dialect, check_request
+from proxy.edge.terms import end_user, terms
 from proxy.enhance import Words
 from proxy.job import Cache, Job
 from proxy.ledger.accounts import Key
@@ -42,6 +43,7 @@ class Preparation:
 
     async def job(self, id_: str, incoming: Incoming) -> tuple[Ask, Job]:
         """What is asked, and the job it makes. Raises REJECTED in the caller's own words."""
+        check_dialect(self._key, self._dialect.name)
         if len(incoming.body) < LARGE:
             ask, print_ = self._route.parse(incoming), fingerprint(self._key, incoming)
         else:
@@ -68,8 +70,9 @@ class Preparation:
             max_seconds=route.max_seconds,
             regions=route.regions,
             policy=route.policy,
-            keep=ask.links or idempotency is not None or self._route.accept is not None,
+            keep=ask.links or idempotency is not None or self._route.accept is not None or self._again(headers),
             cache=_cache(headers.get("x-darkroom-cache")),
+            user=end_user(request.user, headers),
             finish=ask.finish,
             providers=route.providers,
             recall=ask.recall,
@@ -77,9 +80,14 @@ class Preparation:
         )
         return ask, job
 
+    def _again(self, headers: Mapping[str, str]) -> bool:
+        """Whether its client counts its retries, and the next one may come to a server that does not remember."""
+        return "x-stainless-retry-count" in headers and self._desk.repeats.shared()
+
     async def _request(self, ask: Ask) -> ImageRequest:
         images = [await self._picture(source) for source in ask.sources] if ask.sources else []
         request = ask.compose(images)
+        check_request(self._key, request, ask.finish, request.model or self._desk.catalogue.default_model)
         if isinstance(request, Edit) and request.mask is not None:
             check_mask(request.pictures[0], request.mask.image, request.mask.changes)
         if request.exact and (request.width or 0) * (request.height or 0) > self._desk.studio.most:

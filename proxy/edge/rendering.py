@@ -23,5 +23,5 @@ async def rendered(
 
 async def linked(desk: Desk, dialect: Dialect, answer: Answer, begins: str) -> list[str]:
     """Links to the pictures of an answer, stored if they are not yet. Raises OSError, ValueError."""
-    stored = answer.stored or [await desk.store.put(picture.image) for picture in answer.pictures]
+    stored = answer.stored or [await desk.store.put(picture.image, answer.job) for picture in answer.pictures]
     return [desk.link(dialect, each, begins) for each in stored]

@@ -14,7 +14,6 @@ from litestar.types import ASGIApp, ExceptionHandlersMap, HTTPScope, Receive, Sc
 
 from providers.contract import Code, Failure, Fault, Secret
 from proxy.dialects.contract import Dialect, Generating, Incoming, Informing, Outgoing, Talking
-from proxy.edge.admin import Administration
 from proxy.edge.answering import BROKEN, request_id
 from proxy.edge.asking import Answerer, AnyRequest, authenticated, handler, response
 from proxy.edge.campaigns import Campaigns
@@ -34,7 +33,6 @@ class Edge:
         self,
         desk: Desk,
         dialects: Sequence[Dialect],
-        administration: Administration,
         metrics: tuple[Callable[[], Awaitable[bytes]], Secret | None] | None,
     ) -> None:
         """`metrics`: what renders the exposition, and the token it takes, where it is served on this address.
@@ -45,7 +43,6 @@ class Edge:
         self._shelf = Shelf(desk.catalogue)
         self._dialects = dialects
         self._exposition = Exposition(*metrics, dialects[0]) if metrics is not None else None
-        self._administration = administration
 
     def handlers(self) -> list[ASGIRouteHandler | HTTPRouteHandler]:
         """Everything that can be asked of the server."""
@@ -66,16 +63,10 @@ class Edge:
         handlers.append(handler([f"{path}/{{name:str}}" for path in sorted(links)], "GET", own.picture))
         handlers += [
             handler("/v1/darkroom/requests/{id:str}", "GET", authenticated(self._desk, first, own.request_state)),
+            handler("/v1/darkroom/requests/{id:str}", "DELETE", authenticated(self._desk, first, own.request_erased)),
             *[
                 handler(f"/v1/darkroom/{name}", "POST", authenticated(self._desk, first, answer, operation=name))
                 for name, answer in (("plan", campaigns.plan), ("estimate", campaigns.estimate))
-            ],
-            *[
-                handler(f"/admin/v1/{name}", "POST", authenticated(self._desk, first, answer, operation=name))
-                for name, answer in (
-                    ("reload", self._administration.reloaded),
-                    ("replay", self._administration.replayed),
-                )
             ],
             handler("/v1/darkroom/webhook-secret", "GET", authenticated(self._desk, first, own.webhook_secret)),
             handler("/v1/darkroom/openapi.json", "GET", own.openapi),

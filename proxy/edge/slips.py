@@ -1,32 +1,33 @@
-"""Slips: what a caller was given to come back with, kept on disk until nobody may ask any more.
+"""Slips: what a caller was given to come back with, kept in the store until nobody may ask any more.
 
 A dialect writes an answer from what was asked, so what was asked has to be there when the answer is fetched: by another
-connection, perhaps from another process than the one that took the request. A slip therefore is the request's body and
-what is known of it; once it has ended, what the ledger does not keep of its end lies beside it. Readable by the owner
-of the data folder alone: bodies hold prompts and pictures.
+connection, perhaps from another server than the one that took the request. A slip therefore is the request's body and
+what is known of it; once it has ended, what the ledger does not keep of its end lies beside it:
+
+    slips/acme/4f/req_7.body    .slip    .end
+
+Bodies hold prompts and pictures: whoever reads the store reads them.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 import re
-import tempfile
 import time
 import zlib
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping, Set
 from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from providers.contract import Code, Failure, Fault
+from proxy.store import Store
 
 T = TypeVar("T")
 _ID = re.compile(r"[\w-]{1,40}")
-"""What may become the name of a file."""
+"""What may become part of a name in the store."""
+FOLDER = "slips"
 
 
 class Slip(Struct, frozen=True, kw_only=True):
@@ -51,6 +52,8 @@ class Slip(Struct, frozen=True, kw_only=True):
     """Whom to tell when it has ended."""
     bearer: str | None = None
     """What that is told with, besides the signature."""
+    owner: str = ""
+    """The server that works on it."""
 
 
 class Lost(Struct, frozen=True, kw_only=True):
@@ -88,90 +91,78 @@ class Ending(Struct, frozen=True, kw_only=True):
 
 
 class Slips:
-    """A folder of them. The disk is touched in threads, never on the event loop."""
+    """Those of all servers that share a store."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, store: Store, owner: str = "") -> None:
+        """`owner`: the name of this server."""
+        self._store = store
+        self.owner = owner
         self.running: set[str] = set()
         """Those whose work goes on in this process: they have not ended, whatever the ledger says already."""
-        folder.mkdir(parents=True, exist_ok=True)
 
     async def put(self, slip: Slip, body: bytes) -> None:
-        """Keep a slip and what was asked. Raises OSError where the disk does not take it."""
-        await asyncio.to_thread(self._put, slip, body)
+        """Keep a slip and what was asked. Raises OSError where the store does not take it."""
+        await self._store.put(_name(slip.team, slip.id, "body"), body)
+        await self._store.put(_name(slip.team, slip.id, "slip"), msgspec.msgpack.encode(slip))  # last: it has its body
 
     async def find(self, id_: str, team: str) -> Slip | None:
-        """A team's slip by the id of its request; None where the team has none of that id."""
-        if not _ID.fullmatch(id_):
-            return None
-        slip = await asyncio.to_thread(self._read, self._file(id_, "slip"), Slip)
-        return slip if slip is not None and slip.team == team else None
+        """A team's slip by the id of its request; None where the team has none of that id. Raises OSError."""
+        return await self._read(_name(team, id_, "slip"), Slip) if _ID.fullmatch(id_) else None
 
     async def body(self, slip: Slip) -> bytes | None:
-        """What was asked, None where it is gone."""
-        return await asyncio.to_thread(_bytes_of, self._file(slip.id, "body"))
+        """What was asked, None where it is gone. Raises OSError."""
+        return await self._store.get(_name(slip.team, slip.id, "body"))
 
-    async def end(self, slip: Slip, ending: Ending) -> None:
-        """Note how it ended. Raises OSError where the disk does not take it."""
-        await asyncio.to_thread(self._write, self._file(slip.id, "end"), msgspec.msgpack.encode(ending))
+    async def end(self, slip: Slip, ending: Ending) -> bool:
+        """Note how it ended, once: False where that is noted already, by whoever else thought it was theirs to do.
+
+        Raises OSError where the store does not take it.
+        """
+        return await self._store.put_new(_name(slip.team, slip.id, "end"), msgspec.msgpack.encode(ending))
 
     async def ending(self, slip: Slip) -> Ending | None:
-        """How it ended, where that is known."""
-        return await asyncio.to_thread(self._read, self._file(slip.id, "end"), Ending)
+        """How it ended, where that is known. Raises OSError."""
+        return await self._read(_name(slip.team, slip.id, "end"), Ending)
 
-    async def unended(self) -> list[Slip]:
-        """Those a process took that has ended before they had."""
-        return await asyncio.to_thread(self._unended)
+    async def drop(self, slip: Slip) -> None:
+        """Forget it, and what was asked. Raises OSError."""
+        await self._store.drop(*(_name(slip.team, slip.id, suffix) for suffix in ("slip", "body", "end")))
 
-    async def sweep(self, older_s: float) -> None:
-        """Remove what was written more than so many seconds ago."""
-        await asyncio.to_thread(self._sweep, time.time() - older_s)
+    async def unended(self, living: Set[str] = frozenset()) -> list[Slip]:
+        """Those that had not ended when the server that worked on them did; `living` still do. Raises OSError."""
+        found = []
+        async for page in self._store.listed(FOLDER):
+            names = {entry.name for entry in page}
+            for name in names:
+                if name.endswith(".slip") and f"{name.removesuffix('.slip')}.end" not in names:
+                    slip = await self._read(name, Slip)
+                    if slip is not None and slip.owner not in living and await self.ending(slip) is None:
+                        found.append(slip)
+        return sorted(found, key=lambda slip: slip.created)
 
-    def _file(self, id_: str, suffix: str) -> Path:
-        return self._folder / f"{zlib.crc32(id_.encode()) & 255:02x}" / f"{id_}.{suffix}"
+    async def sweep(self, older_s: float, own: Mapping[str, float] | None = None) -> None:
+        """Remove what was written more than so many seconds ago, or as many as a team has of its `own`.
 
-    def _put(self, slip: Slip, body: bytes) -> None:
-        self._write(self._file(slip.id, "body"), body)
-        self._write(self._file(slip.id, "slip"), msgspec.msgpack.encode(slip))  # last: a slip has its body
+        Raises OSError.
+        """
+        now = time.time()
+        async for page in self._store.listed(FOLDER):
+            old = [entry.name for entry in page if entry.at + (own or {}).get(_team(entry.name), older_s) < now]
+            if old:
+                await self._store.drop(*old)
 
-    @staticmethod
-    def _write(path: Path, body: bytes) -> None:
-        path.parent.mkdir(exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:  # its owner's alone
-            file.write(body)
-        Path(file.name).rename(path)  # whole or not at all
-
-    @staticmethod
-    def _read(path: Path, kind: type[T]) -> T | None:
-        body = _bytes_of(path)
+    async def _read(self, name: str, kind: type[T]) -> T | None:
+        body = await self._store.get(name)
         try:
             return None if body is None else msgspec.msgpack.decode(body, type=kind)
         except msgspec.DecodeError:  # of another version, or half of it lost with the power
-            logging.getLogger(__name__).exception("%s cannot be read", path)
+            logging.getLogger(__name__).exception("%s cannot be read", name)
             return None
 
-    def _unended(self) -> list[Slip]:
-        found = []
-        for path in self._files():
-            if path.suffix == ".slip" and not path.with_suffix(".end").exists():
-                slip = self._read(path, Slip)
-                if slip is not None:
-                    found.append(slip)
-        return sorted(found, key=lambda slip: slip.created)
 
-    def _sweep(self, before: float) -> None:
-        for path in self._files():
-            with contextlib.suppress(FileNotFoundError):  # removed by someone else meanwhile
-                if path.stat().st_mtime < before:
-                    path.unlink()
-
-    def _files(self) -> Iterator[Path]:
-        for folder in self._folder.iterdir():
-            yield from folder.iterdir()
+def _name(team: str, id_: str, suffix: str) -> str:
+    return f"{FOLDER}/{team}/{zlib.crc32(id_.encode()) & 255:02x}/{id_}.{suffix}"
 
 
-def _bytes_of(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
+def _team(name: str) -> str:
+    return name.split("/", 2)[1]

@@ -17,6 +17,7 @@ from providers.contract import Code, Failure, Fault, Format
 from proxy.dialects import wants
 from proxy.dialects.contract import Dialect, Outgoing, Talk
 from proxy.edge.desk import Desk
+from proxy.edge.erasing import erase
 from proxy.edge.preparing import picture_id, picture_of, stored_of
 from proxy.job import Job, Kept
 from proxy.ledger.accounts import Key
@@ -124,8 +125,7 @@ class Conversation:
         state = await self._mine(want.id)
         if state is None:
             return False
-        await self._desk.ledger.erase(state.job)
-        return True
+        return await erase(self._desk, self._key, state.job)
 
     async def _mine(self, id_: str) -> JobState | None:
         job = picture_of(id_)[0] if self._dialect.uuids else id_

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from math import isfinite
 
@@ -11,6 +12,8 @@ from providers.contract import Code, Failure, Fault
 
 MOST_S = 86_400.0
 """More seconds than a day are no limit."""
+LONGEST_USER = 120
+"""Characters of an end user's name."""
 LONGEST = 1024
 """Characters of a list."""
 
@@ -39,6 +42,17 @@ def terms(headers: Mapping[str, str], known: Collection[str], asked: Sequence[st
         providers=providers,
         regions=_listed(headers.get("x-darkroom-region"), "X-Darkroom-Region", "region"),
     )
+
+
+def end_user(named: str | None, headers: Mapping[str, str]) -> str:
+    """Whom a caller makes pictures for: as its body says, else its headers; empty where neither does.
+
+    A name that is too long, or that no database takes, is known by its hash.
+    """
+    user = (named or headers.get("x-darkroom-user") or "").strip()
+    if len(user) <= LONGEST_USER and user.isprintable():
+        return user
+    return f"sha256:{hashlib.sha256(user.encode(errors='surrogatepass')).hexdigest()}"
 
 
 def _seconds(text: str | None) -> float | None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from proxy.events.bus import FLUSH_AT, FLUSH_S, Bus, Event, Hear, Tell
 from proxy.events.money import (
+    BudgetReached,
     BudgetRefused,
+    BudgetUsed,
     Hedged,
     HedgePaid,
     HoldEnded,
     HoldLeft,
+    LedgerAway,
+    LedgerBack,
     LedgerPosted,
     Overrun,
     PaidUnusable,
@@ -36,8 +40,14 @@ from proxy.events.requests import (
 from proxy.events.server import (
     ConfigurationRefused,
     ConfigurationTaken,
+    LeaseLapsed,
     PicturesSwept,
+    RequestErased,
     ServerChanged,
+    ServersSeen,
+    SharedTurned,
+    StoreFailed,
+    TakenOver,
 )
 
 __all__ = [
@@ -50,7 +60,9 @@ __all__ = [
     "BalanceRead",
     "BalanceUnknown",
     "BreakerTurned",
+    "BudgetReached",
     "BudgetRefused",
+    "BudgetUsed",
     "Bus",
     "ConfigurationRefused",
     "ConfigurationTaken",
@@ -61,6 +73,9 @@ __all__ = [
     "Hedged",
     "HoldEnded",
     "HoldLeft",
+    "LeaseLapsed",
+    "LedgerAway",
+    "LedgerBack",
     "LedgerPosted",
     "OfferMeasured",
     "Overrun",
@@ -69,10 +84,15 @@ __all__ = [
     "PriceDrifted",
     "PriceMeasured",
     "RequestEnded",
+    "RequestErased",
     "Reused",
     "ServerChanged",
+    "ServersSeen",
     "Settled",
     "ShadowPlanned",
+    "SharedTurned",
+    "StoreFailed",
+    "TakenOver",
     "Tell",
     "WebhookEnded",
 ]

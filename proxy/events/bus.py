@@ -7,11 +7,15 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from proxy.events.money import (
+    BudgetReached,
     BudgetRefused,
+    BudgetUsed,
     Hedged,
     HedgePaid,
     HoldEnded,
     HoldLeft,
+    LedgerAway,
+    LedgerBack,
     LedgerPosted,
     Overrun,
     PaidUnusable,
@@ -39,12 +43,20 @@ from proxy.events.requests import (
 from proxy.events.server import (
     ConfigurationRefused,
     ConfigurationTaken,
+    LeaseLapsed,
     PicturesSwept,
+    RequestErased,
     ServerChanged,
+    ServersSeen,
+    SharedTurned,
+    StoreFailed,
+    TakenOver,
 )
 
 Event = (
     LedgerPosted
+    | LedgerAway
+    | LedgerBack
     | AttemptEnded
     | Settled
     | Overrun
@@ -53,7 +65,9 @@ Event = (
     | HedgePaid
     | HoldLeft
     | HoldEnded
+    | BudgetReached
     | BudgetRefused
+    | BudgetUsed
     | RequestEnded
     | BreakerTurned
     | AccountTurned
@@ -66,7 +80,13 @@ Event = (
     | PriceMeasured
     | PriceDrifted
     | PicturesSwept
+    | StoreFailed
+    | RequestErased
     | ServerChanged
+    | ServersSeen
+    | TakenOver
+    | LeaseLapsed
+    | SharedTurned
     | ConfigurationTaken
     | ConfigurationRefused
     | ShadowPlanned

@@ -12,6 +12,19 @@ class LedgerPosted(Happening, frozen=True, kw_only=True, tag=True):
     seconds: float
 
 
+class LedgerAway(Happening, frozen=True, kw_only=True, tag=True):
+    """The database of the ledger does not answer; whatever wants to pay waits."""
+
+    why: str
+
+
+class LedgerBack(Happening, frozen=True, kw_only=True, tag=True):
+    """It answers again, and what waited is posted."""
+
+    seconds: float
+    tries: int
+
+
 class Settled(Happening, frozen=True, kw_only=True, tag=True):
     """A submission was paid for. Amounts in micro-USD."""
 
@@ -93,6 +106,28 @@ class HoldEnded(Happening, frozen=True, kw_only=True, tag=True):
     how: str
     """`resumed`, `expired`, `released`."""
     micros: int
+
+
+class BudgetReached(Happening, frozen=True, kw_only=True, tag=True):
+    """So much of a limit is used; once in each of its windows, whichever server it was."""
+
+    scope: str
+    what: str
+    window: str
+    share: int
+    """Per cent, as it was asked to be told."""
+    limit: int
+    """In micro-USD, pictures or pixels; likewise below."""
+    used: int
+
+
+class BudgetUsed(Happening, frozen=True, kw_only=True, tag=True):
+    """What is used of a team's or an organisation's limit by now: settled and held, over the limit of now."""
+
+    scope: str
+    what: str
+    window: str
+    share: float
 
 
 class BudgetRefused(Happening, frozen=True, kw_only=True, tag=True):

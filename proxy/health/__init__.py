@@ -3,6 +3,9 @@
 Fed by what happened to real requests and by nothing else: a health check never buys a picture. Where a vendor has
 several accounts, each has a breaker of its own for every offer: a key that is refused, or a limit that is reached,
 takes out that account only, and the offer is out when all its accounts are.
+
+Servers share the room at accounts and what turns breakers. Errors and pace each measures by itself: a share of a
+server's own requests says as much, and what is slow for one may be its own network.
 """
 
 from __future__ import annotations
@@ -12,34 +15,35 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from providers.contract import Failure, Fault
 from proxy.events import AccountTurned, BreakerTurned, Tell
 from proxy.health.accounts import Accounts, Asking
-from proxy.health.breaker import COUNTED, CREDENTIAL_S, LONGEST_S, REFUSING, THROTTLED_S, Breakers
+from proxy.health.breaker import COUNTED, CREDENTIAL_S, LONGEST_S, REFUSING, THROTTLED_S, Breakers, What
+from proxy.health.elsewhere import Elsewhere, Kind
 from proxy.health.pace import FRESH_S, Paces
+from proxy.health.standings import AccountStanding, Thresholds
+from proxy.health.turns import Share
 from proxy.health.window import Window
 from proxy.lines import Lane, Line
 from proxy.policy import Standing
+from proxy.shared import Shared
 
-__all__ = ["CREDENTIAL_S", "LONGEST_S", "REFUSING", "THROTTLED_S", "Asking", "Health", "Thresholds"]
+__all__ = [
+    "CREDENTIAL_S",
+    "LONGEST_S",
+    "REFUSING",
+    "THROTTLED_S",
+    "AccountStanding",
+    "Asking",
+    "Health",
+    "Share",
+    "Thresholds",
+]
 
-
-class Thresholds(Struct, frozen=True, kw_only=True):
-    """What opens a breaker, and for how long."""
-
-    failures: int
-    """In a row."""
-    seconds: float
-    """It stays open, before one request may try."""
-    rate: float = 0.5
-    """Share of the requests in the window that failed, 0 to 1 ..."""
-    least: int = 20
-    """... where there were so many."""
-    window_s: float = 300.0
-    """How far back is looked."""
+LEAST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
+"""Whoever found no room is told to come again in so many seconds: this many at least, and at most."""
 
 
 class Health:
@@ -51,16 +55,20 @@ class Health:
         thresholds: Thresholds,
         lines: Mapping[str, Line],
         *,
+        shared: Shared | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`lines`: how each provider is reached, by its name."""
+        """`lines`: how each provider is reached, by its name; `shared`: what other servers hear of, and count."""
         self._tell = tell
         self._opens = thresholds
         self._clock = clock
         kind = partial(Breakers, failures=thresholds.failures, seconds=thresholds.seconds, clock=clock)
         self._offers = kind(self._offer_turned)
         self._of_accounts = kind(self._account_turned)
-        self._accounts = Accounts(tell, self._of_accounts, lines)
+        self._accounts = Accounts(tell, self._of_accounts, lines, shared)
+        if shared is not None:
+            kinds: dict[Kind, Breakers] = {"offer": self._offers, "account": self._of_accounts}
+            Elsewhere(shared.board, kinds, self._accounts, self._heard, clock)
         self._paces = Paces(thresholds.window_s)
         self._standings: dict[str, Standing] = {}
         self._fresh_until = 0.0
@@ -101,6 +109,20 @@ class Health:
     def states(self) -> Mapping[str, str]:
         """Every breaker's state."""
         return self._offers.states()
+
+    def accounts(self) -> list[AccountStanding]:
+        """What is known of every account we have, in the order of the configuration."""
+        out: dict[tuple[str, str], dict[str, str]] = {}
+        for name, state in self._of_accounts.states().items():
+            account, _, offer = name.partition(" ")
+            if state != "closed":
+                out.setdefault((offer.partition("/")[0], account), {})[offer] = state
+        return [
+            AccountStanding(
+                provider, lane.name, in_flight, waiting, lane.concurrency, out.get((provider, lane.name), {})
+            )
+            for provider, lane, in_flight, waiting in self._accounts.busy()
+        ]
 
     def p95(self, offer: str) -> float | None:
         """Seconds that nineteen of twenty of an offer's latest requests took at most; None where nobody can say yet."""
@@ -217,10 +239,16 @@ class Health:
             standing = self._out(Standing(), offer, self._clock())
             return Failure(standing.fault, f"{offer} {standing.reason}", retry_after=standing.retry_after)
         if any(self._accounts.may(offer, lane) for lane in wants):
-            return Failure(Fault.THROTTLED, f"{offer} had no room in time", retry_after=1.0)
+            return Failure(Fault.THROTTLED, f"{offer} had no room in time", retry_after=self._until_room(offer))
         if self._is_gone(offer):
             return Failure(Fault.UNAVAILABLE, f"{offer} is configured no more")
         return Failure(Fault.UNAVAILABLE, f"{offer} has no account that may be used now", retry_after=1.0)
+
+    def _until_room(self, offer: str) -> float:
+        """Seconds until one more may be served, at the offer's present pace; a guess, within bounds."""
+        load, room = self._accounts.standing(offer)
+        turn = (self._paces.measured(offer, self._clock()).p50 or LEAST_WAIT_S) / max(1, room or 1)
+        return min(max(LEAST_WAIT_S, turn * (load - (room or 0) + 1)), LONGEST_WAIT_S)
 
     def _measured_standing(self, offer: str, now: float) -> Standing:
         measured = self._paces.measured(offer, now)
@@ -242,6 +270,17 @@ class Health:
             return standing
         fault = Fault.THROTTLED if breaker.fault is Fault.THROTTLED else Fault.UNAVAILABLE
         return replace(standing, usable=False, reason=breaker.reason, fault=fault, retry_after=max(wait, 1.0))
+
+    def _heard(self, kind: Kind, what: What, offer: str) -> None:
+        """Another server found something, and its breaker here has turned."""
+        if kind == "offer":
+            if what == "closed":
+                self._paces.window(offer).pardon(self._clock())
+            return
+        if what == "opened":
+            self._check_accounts(offer)
+        if what != "tried":
+            self._accounts.look_again(offer)
 
     def _offer_turned(self, offer: str, state: str, why: str) -> None:
         self._tell(BreakerTurned(offer=offer, state=state, why=why))

@@ -6,7 +6,9 @@ has no name and no breaker: what is held against it is held against the offer.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
+from hashlib import blake2b
 
 from msgspec import Struct
 
@@ -14,8 +16,11 @@ from providers.contract import Fault, Provider
 from proxy.events import AccountMeasured, Forgotten, Tell
 from proxy.health.breaker import Breaker, Breakers
 from proxy.health.queue import Queue
+from proxy.health.rooms import Rooms
+from proxy.health.turns import Share
 from proxy.lines import Lane, Line
 from proxy.policy.places import kept_in
+from proxy.shared import Shared
 
 
 class Asking(Struct, frozen=True, kw_only=True):
@@ -30,17 +35,22 @@ class Asking(Struct, frozen=True, kw_only=True):
     """Accounts that have refused it already."""
     regions: frozenset[str] | None = None
     """Where what is sent may be kept; None for anywhere."""
+    share: Share = Share()
+    """Whose turn it waits for."""
 
 
 class Accounts:
     """Of all providers. On the event loop only."""
 
-    def __init__(self, tell: Tell, breakers: Breakers, lines: Mapping[str, Line]) -> None:
-        """`lines`: how each provider is reached, by its name."""
+    def __init__(self, tell: Tell, breakers: Breakers, lines: Mapping[str, Line], shared: Shared | None = None) -> None:
+        """`lines`: how each provider is reached, by its name; `shared`: with whom they share the accounts' room."""
         self._tell = tell
         self._breakers = breakers
         self._lines = dict(lines)
-        self._queues = {name: Queue(line.lanes, _limits(line)) for name, line in self._lines.items()}
+        self._rooms = None
+        if shared is not None and shared.gates is not None:
+            self._rooms = Rooms(shared.gates, shared.board, self._limit, self.look_again)
+        self._queues = {name: Queue(line.lanes, _limits(line), self._rooms) for name, line in self._lines.items()}
         self._loads: dict[tuple[str, str], tuple[int, int]] = {}
         """As they were told."""
 
@@ -71,6 +81,16 @@ class Accounts:
         provider, _, model = offer.partition("/")
         line = self._lines.get(provider)
         return line is not None and line.offers(model)
+
+    def guards(self, name: str) -> bool:
+        """Whether there is what the breaker of an account guards."""
+        return self._lane(name) is not None
+
+    def mark(self, offer: str) -> str:
+        """What tells the accounts of an offer from others under the same names, and tells nothing of their keys."""
+        line = self._lines[_provider(offer)]
+        own = [(lane.name, lane.account.base, lane.account.key.reveal()) for lane in line.lanes]
+        return blake2b(repr(own).encode(), digest_size=6, person=b"accounts").hexdigest()
 
     def is_current(self, offer: str, lane: Lane) -> bool:
         """Whether an account is the one that is configured under its name: neither gone, nor with another key."""
@@ -129,14 +149,39 @@ class Accounts:
         queue = self._queues.get(_provider(offer))
         if queue is None:
             return None
-        return await queue.enter(offer, lambda: self.wanted(asking), lambda lane: self.may(offer, lane), seconds)
+        wants, takes = (lambda: self.wanted(asking)), (lambda lane: self.may(offer, lane))
+        if self._rooms is None:
+            return await queue.enter(offer, wants, takes, seconds, asking.share)
+        number, ends = queue.number(), time.monotonic() + seconds
+        while True:
+            lane = await queue.enter(offer, wants, takes, ends - time.monotonic(), asking.share, number)
+            if lane is None:
+                return None
+            inside = False
+            try:
+                inside = await self._rooms.enter(offer, lane)
+            finally:
+                if not inside:  # the other servers have it all, or it was broken off
+                    self._leave_queue(offer, lane)
+            if inside:
+                return lane
 
     def occupy(self, offer: str, lane: Lane) -> None:
         """A request is at an account, whether or not that has room."""
-        self._queues.setdefault(_provider(offer), Queue((), {})).occupy(lane, offer)
+        provider = _provider(offer)
+        if provider not in self._queues:
+            self._queues[provider] = self._queue()
+        self._queues[provider].occupy(lane, offer)
+        if self._rooms is not None:
+            self._rooms.occupy(offer, lane)
 
     def leave(self, offer: str, lane: Lane) -> None:
         """A request that was at an account has ended."""
+        if self._rooms is not None:
+            self._rooms.leave(offer, lane)
+        self._leave_queue(offer, lane)
+
+    def _leave_queue(self, offer: str, lane: Lane) -> None:
         provider = _provider(offer)
         self._queues[provider].leave(lane, offer)
         if self._queues[provider].idle:  # it was the last one at a provider that is gone
@@ -149,7 +194,9 @@ class Accounts:
 
     def look_again(self, offer: str) -> None:
         """An account of an offer may be used again, or no more."""
-        self._queues[_provider(offer)].look_again()
+        queue = self._queues.get(_provider(offer))
+        if queue is not None:
+            queue.look_again()
 
     def dismiss(self, offer: str) -> None:
         """Send away all who wait to ask an offer."""
@@ -166,14 +213,30 @@ class Accounts:
                     self._loads[provider, lane.name] = load
                     yield AccountMeasured(provider=provider, account=lane.name, in_flight=load[0], waiting=load[1])
 
+    def busy(self) -> Iterator[tuple[str, Lane, int, int]]:
+        """Every account with its provider, how many requests are at it, and how many wait for the provider."""
+        for provider, queue in self._queues.items():
+            for lane in queue.lanes:
+                yield provider, lane, queue.in_flight[lane.name], queue.waiting
+
     # Inside.
+
+    def _queue(self) -> Queue:
+        """For a provider that is new, or gone."""
+        return Queue((), {}, self._rooms)
+
+    def _limit(self, offer: str) -> int | None:
+        """How many requests of an offer an account may have under way at once; None for any number."""
+        provider, _, model = offer.partition("/")
+        line = self._lines.get(provider)
+        return None if line is None else line.models.get(model)
 
     def _adopt_queue(self, provider: str) -> None:
         line = self._lines.get(provider)
         lanes = () if line is None else line.lanes
         queue = self._queues.get(provider)
         if queue is None:
-            queue = self._queues[provider] = Queue((), {})
+            queue = self._queues[provider] = self._queue()
         queue.adopt(lanes, {} if line is None else _limits(line))
         if queue.idle:
             del self._queues[provider]

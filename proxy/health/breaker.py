@@ -7,6 +7,7 @@ one request may try; half-open -> closed if that works, open again if it does no
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Literal
 
 from msgspec import Struct
 
@@ -22,6 +23,15 @@ LONGEST_S = 600.0
 """What a vendor asks for at most is granted: a mistaken Retry-After must not take an offer out for days."""
 THROTTLED_S = 5.0
 """A vendor that throttles without saying for how long is left alone for so long."""
+NEWS_S = 1.0
+"""What is open and stays so for less than this longer is no news."""
+
+What = Literal["opened", "tried", "freed", "closed"]
+"""What other servers are told of a breaker; `freed`: the trial came to nothing that says anything."""
+
+
+def _nobody(what: What, name: str) -> None:
+    """There is no other server."""
 
 
 class Breaker(Struct):
@@ -32,6 +42,10 @@ class Breaker(Struct):
     opened_until: float = 0.0
     reason: str = ""
     fault: Fault = Fault.UNAVAILABLE
+    news: float = 0.0
+    """Until when it is open, as others were told it last."""
+    postponed: float | None = None
+    """Until when it was open before another server took the trial."""
 
 
 class Breakers:
@@ -46,6 +60,8 @@ class Breakers:
         self._seconds = seconds
         self._clock = clock
         self._breakers: dict[str, Breaker] = {}
+        self.tell: Callable[[What, str], None] = _nobody
+        """Is told what happened to a breaker here, for other servers to hear."""
         self.shut: set[str] = set()
         """Those that are not closed: most of the time none, and then there is nothing to look at."""
 
@@ -90,6 +106,7 @@ class Breakers:
         if not self.usable(name):
             return False
         self._turn(name, self._breakers[name], "half_open", "one request tries")
+        self.tell("tried", name)
         return True
 
     def forget_trial(self, name: str) -> None:
@@ -98,6 +115,7 @@ class Breakers:
         if breaker is not None and breaker.state == "half_open":
             breaker.opened_until = self._clock()
             self._turn(name, breaker, "open", "the trial said nothing")
+            self.tell("freed", name)
 
     def succeeded(self, name: str) -> bool:
         """A request was served; whether that closed the breaker."""
@@ -108,6 +126,7 @@ class Breakers:
         if breaker.state == "closed":
             return False
         self._turn(name, breaker, "closed", "it works again")
+        self.tell("closed", name)
         return True
 
     def failed(self, name: str, fault: Fault, detail: str, retry_after: float | None) -> None:
@@ -125,13 +144,41 @@ class Breakers:
         else:
             self.forget_trial(name)
 
-    def open(self, name: str, until: float | None, fault: Fault, reason: str) -> None:
-        """Open one until a moment of the clock; for the usual time by default."""
+    def open(self, name: str, until: float | None, fault: Fault, reason: str, *, why: str | None = None) -> None:
+        """Open one until a moment of the clock; for the usual time by default. `why` it turns, if not for that."""
         breaker = self._breakers.setdefault(name, Breaker())
         now = self._clock()
         breaker.opened_until = min(now + self._seconds if until is None else until, now + LONGEST_S)
-        breaker.fault, breaker.reason = fault, reason
-        self._turn(name, breaker, "open", reason)
+        breaker.fault, breaker.reason, breaker.postponed = fault, reason, None
+        is_news = breaker.state != "open" or breaker.opened_until >= breaker.news + NEWS_S
+        self._turn(name, breaker, "open", why or reason)
+        if is_news:
+            breaker.news = breaker.opened_until
+            self.tell("opened", name)
+
+    # What other servers found.
+
+    def opened_elsewhere(self, name: str, seconds: float, fault: Fault, reason: str) -> None:
+        """Open one for so long, unless it is open for longer."""
+        until, breaker = self._clock() + seconds, self._breakers.get(name)
+        if breaker is None or breaker.state != "open" or breaker.postponed is not None or breaker.opened_until < until:
+            self.open(name, until, fault, reason, why=f"{reason}, another server found")
+
+    def tried_elsewhere(self, name: str, seconds: float) -> None:
+        """Another server has the trial of one that is open: there is none here until it is told what came of it, or
+        for so long.
+        """
+        breaker = self._breakers.get(name)
+        if breaker is not None and breaker.state == "open":
+            if breaker.postponed is None:
+                breaker.postponed = breaker.opened_until
+            breaker.opened_until = max(breaker.opened_until, self._clock() + seconds)
+
+    def freed_elsewhere(self, name: str) -> None:
+        """That trial came to nothing that says anything: it is anybody's."""
+        breaker = self._breakers.get(name)
+        if breaker is not None and breaker.postponed is not None:
+            breaker.opened_until, breaker.postponed = breaker.postponed, None
 
     def soonest(self, names: Iterable[str]) -> Breaker | None:
         """Of those that are all shut, the open one that may be tried first; None where one is not shut."""
@@ -144,6 +191,8 @@ class Breakers:
     def _turn(self, name: str, breaker: Breaker, state: str, why: str) -> None:
         turned = breaker.state != state
         breaker.state = state
+        if state != "open":
+            breaker.postponed = None
         if state == "closed":
             self.shut.discard(name)
         else:

@@ -1,4 +1,4 @@
-"""Room at the accounts of a provider: what would draw a vendor's 429 waits here instead, first come, first served.
+"""Room at the accounts of a provider: what would draw a vendor's 429 waits here instead, team by team in turn.
 
 An account may have so many requests under way, and of some models fewer than that. Both limits may change at any time:
 what is under way then stays, what waits goes by the new ones.
@@ -9,21 +9,49 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
+from proxy.health.turns import Share, Turns
 from proxy.lines import Lane
 
 Takes = Callable[[Lane], bool]
 Wants = Callable[[], Sequence[Lane]]
 Name = TypeVar("Name")
+NOBODYS = Share()
+
+
+class Doors(Protocol):
+    """What may keep requests out of an account that has room, as far as the queue knows."""
+
+    def closed(self, lane: Lane, offer: str) -> bool:
+        """Whether nobody is to be sent there for now. Whoever opens it has the queue look again."""
+        ...
+
+    def took(self, lane: Lane, offer: str) -> None:
+        """One was given room there."""
+        ...
+
+
+class _Open:
+    """None that closes."""
+
+    def closed(self, lane: Lane, offer: str) -> bool:
+        return False
+
+    def took(self, lane: Lane, offer: str) -> None:
+        pass
 
 
 class _Waiting:
-    """A request that waits: for which accounts, in which order, and whether one of them may be used by now."""
+    """A request that waits: whose, for which accounts, in which order, and whether one of them may be used by now."""
 
-    __slots__ = ("given", "offer", "order", "takes", "wants")
+    __slots__ = ("given", "number", "offer", "order", "share", "takes", "wants")
 
-    def __init__(self, offer: str, order: Wants, wants: Sequence[Lane], takes: Takes) -> None:
+    def __init__(
+        self, share: Share, number: int, offer: str, order: Wants, wants: Sequence[Lane], takes: Takes
+    ) -> None:
+        self.share = share
+        self.number = number
         self.offer = offer
         self.order = order
         self.wants = wants
@@ -34,14 +62,14 @@ class _Waiting:
 class Queue:
     """The accounts of one provider. On the event loop only."""
 
-    def __init__(self, lanes: Sequence[Lane], limits: Mapping[str, int | None]) -> None:
+    def __init__(self, lanes: Sequence[Lane], limits: Mapping[str, int | None], doors: Doors | None = None) -> None:
         """`limits`: requests of an offer that an account may have under way at once, where that is limited."""
+        self._doors: Doors = doors or _Open()
         self.in_flight: Counter[str] = Counter()
         """By account; those of accounts that are gone among them, until they have ended."""
         self._of_offers: Counter[tuple[str, str]] = Counter()
         """By account and offer."""
-        self._waiting: dict[_Waiting, None] = {}
-        """In the order they came."""
+        self._waiting: Turns[_Waiting] = Turns()
         self.lanes: tuple[Lane, ...] = ()
         self._limits: Mapping[str, int | None] = {}
         self.adopt(lanes, limits)
@@ -66,6 +94,8 @@ class Queue:
 
     def free(self, lane: Lane, offer: str) -> int | None:
         """Requests of an offer that an account could take now; None for any number."""
+        if self._doors.closed(lane, offer):
+            return 0
         account = None if lane.concurrency is None else max(0, lane.concurrency - self.in_flight[lane.name])
         limit = self._limits.get(offer)
         if limit is None:
@@ -90,10 +120,17 @@ class Queue:
         spare = limit * len(lanes) - own
         return max(0, smaller - (spare if room is None else min(room - load, spare))), smaller
 
-    async def enter(self, offer: str, order: Wants, takes: Takes, seconds: float) -> Lane | None:
-        """The first account wanted that may be used and has room; waits for one if none has.
+    def number(self) -> int:
+        """For one that comes now, and may have to come again."""
+        return self._waiting.number()
 
-        None where the time is up, or where no account may be used any more. Whoever is given one has to `leave` it.
+    async def enter(
+        self, offer: str, order: Wants, takes: Takes, seconds: float, share: Share = NOBODYS, number: int | None = None
+    ) -> Lane | None:
+        """The first account wanted that may be used and has room; waits for its team's turn if none has.
+
+        `number`: of one that comes again, and stands before all who came later. None where the time is up, or where no
+        account may be used any more. Whoever is given one has to `leave` it.
         """
         wants = order()
         for lane in wants:
@@ -102,12 +139,14 @@ class Queue:
                 return lane
         if seconds <= 0 or not any(takes(lane) for lane in wants):
             return None
-        return await self._wait(_Waiting(offer, order, wants, takes), seconds)
+        number = self.number() if number is None else number
+        return await self._wait(_Waiting(share, number, offer, order, wants, takes), seconds)
 
     def occupy(self, lane: Lane, offer: str) -> None:
         """A request is at an account, with its room or without; it has to `leave`."""
         self.in_flight[lane.name] += 1
         self._of_offers[lane.name, offer] += 1
+        self._doors.took(lane, offer)
 
     def leave(self, lane: Lane, offer: str) -> None:
         """A request has ended: the next one may have its room."""
@@ -120,34 +159,43 @@ class Queue:
         """An account may be used again, or no more: give its room away, and send away who has nothing to wait for."""
         for waiting in tuple(self._waiting):
             if not any(waiting.takes(lane) for lane in waiting.wants):
-                self._end(waiting, None)
+                self._end(waiting)
         self._hand_over()
 
     def dismiss(self, offer: str) -> None:
         """Send away all who wait to ask an offer: it is out."""
         for waiting in tuple(self._waiting):
             if waiting.offer == offer:
-                self._end(waiting, None)
+                self._end(waiting)
 
     def _hand_over(self) -> None:
         full: set[str] = set()
         """Offers for which no account has room: most of those that wait, and need not be looked at."""
-        for waiting in tuple(self._waiting):
+
+        def serves(waiting: _Waiting) -> bool:
             if waiting.offer in full:
-                continue
+                return False
             if all(self.free(lane, waiting.offer) == 0 for lane in self.lanes):
-                if all(lane.concurrency == self.in_flight[lane.name] for lane in self.lanes):
-                    return
                 full.add(waiting.offer)
-                continue
-            for lane in waiting.wants:
-                if self.free(lane, waiting.offer) != 0 and waiting.takes(lane):
-                    self._end(waiting, lane)
-                    break
+                return False
+            lane = next(
+                (lane for lane in waiting.wants if self.free(lane, waiting.offer) != 0 and waiting.takes(lane)), None
+            )
+            if lane is None:
+                return False
+            self._give(waiting, lane)
+            return True
+
+        while self._waiting and not self._full() and self._waiting.serve(serves):
+            pass
+
+    def _full(self) -> bool:
+        """Whether no account has room for anything."""
+        return all(lane.concurrency == self.in_flight[lane.name] for lane in self.lanes)
 
     async def _wait(self, waiting: _Waiting, seconds: float) -> Lane | None:
-        self._waiting[waiting] = None
-        timer = asyncio.get_running_loop().call_later(seconds, self._end, waiting, None)
+        self._waiting.add(waiting, waiting.share, waiting.number)
+        timer = asyncio.get_running_loop().call_later(seconds, self._end, waiting)
         try:
             return await waiting.given
         except asyncio.CancelledError:
@@ -157,16 +205,18 @@ class Queue:
                     self.leave(given, waiting.offer)
             raise
         finally:
-            self._waiting.pop(waiting, None)
+            self._waiting.drop(waiting)
             timer.cancel()
 
-    def _end(self, waiting: _Waiting, given: Lane | None) -> None:
-        self._waiting.pop(waiting, None)
-        if waiting.given.done():  # its request was broken off, or the time was up
-            return
-        if given is not None:
-            self.occupy(given, waiting.offer)
-        waiting.given.set_result(given)
+    def _give(self, waiting: _Waiting, lane: Lane) -> None:
+        if not waiting.given.done():  # else its request was broken off, or the time was up
+            self.occupy(lane, waiting.offer)
+            waiting.given.set_result(lane)
+
+    def _end(self, waiting: _Waiting) -> None:
+        self._waiting.drop(waiting)
+        if not waiting.given.done():
+            waiting.given.set_result(None)
 
 
 def _one_less(counted: Counter[Name], name: Name) -> None:

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from proxy.ledger.posting import VENDOR_ID
+from proxy.ledger.writing import VENDOR_ID
 
 NANOS = 1_000_000_000
 DAY_MS = 86_400_000

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, Protocol, TypeVar
 
 from msgspec import Struct
-from sqlalchemy import Connection, Engine, func, select
+from msgspec.structs import asdict, replace
+from sqlalchemy import Connection, Engine, select
 
 from providers.contract import Failure, Fault
-from proxy.events import LedgerPosted, Tell
+from proxy.events import BudgetReached, LedgerPosted, Tell
 from proxy.ledger.clerk import now_ms
+from proxy.ledger.engine import patiently, posts
 from proxy.ledger.orders import (
     Answer,
     Begun,
@@ -32,35 +34,26 @@ from proxy.ledger.orders import (
     Order,
     Outcome,
     Refused,
+    Renew,
+    Renewed,
     Repeated,
     Reserve,
+    Take,
+    Taken,
     Ticketed,
 )
-from proxy.ledger.posting import DAY_MS, Memory, Posting, windows
+from proxy.ledger.posting import Posting
+from proxy.ledger.recall import Memory
+from proxy.ledger.standing import BudgetState, budget_states
 from proxy.ledger.statements import Statements
-from proxy.ledger.tables import balances, budgets, entries, holds, jobs
+from proxy.ledger.tables import holds, jobs
+from proxy.ledger.writing import StaleError
 
 T = TypeVar("T")
 GROUP = 256
 """Most orders in one transaction."""
 TWINS = 4
 """Most jobs looked at for one whose pictures would do: the latest one's may be gone, or not all there."""
-
-
-class BudgetState(Struct, frozen=True, kw_only=True):
-    """Where a budget stands."""
-
-    scope: str
-    what: str
-    window: str
-    limit: int
-    settled: int
-    held: int
-
-    @property
-    def left(self) -> int:
-        """What may still be spent."""
-        return self.limit - self.settled - self.held
 
 
 class JobState(Struct, frozen=True, kw_only=True):
@@ -80,19 +73,6 @@ class JobState(Struct, frozen=True, kw_only=True):
     twin: bytes | None = None
 
 
-class Spent(Struct, frozen=True, kw_only=True):
-    """What was settled for one group."""
-
-    team: str
-    key: str
-    provider: str
-    model: str
-    day: str
-    requests: int
-    images: int
-    micros: int
-
-
 class Writer(Protocol):
     """Who writes orders down."""
 
@@ -106,7 +86,11 @@ class Writer(Protocol):
 class Ledger:
     """One per process. Its orders are written by a `Writer`, its questions are asked in a thread."""
 
-    def __init__(self, engine: Engine, writer: Writer, tell: Tell, clock: Callable[[], int] = now_ms) -> None:
+    def __init__(
+        self, engine: Engine, writer: Writer, tell: Tell, clock: Callable[[], int] = now_ms, *, owner: str = ""
+    ) -> None:
+        """`owner`: the name this server's holds and jobs carry."""
+        self.owner = owner
         self._engine = engine
         self._writer = writer
         self._tell = tell
@@ -127,15 +111,15 @@ class Ledger:
 
     async def begin(self, hold: str) -> None:
         """Say that a hold that waited is going to be used; durable when it returns."""
-        await self._order(Begun(hold=hold))
+        await self._order(Begun(hold=hold, owner=self.owner))
 
     async def ticket(self, hold: str, ticket: str) -> None:
         """Keep what takes a submission up again; durable when it returns."""
         await self._order(Ticketed(hold=hold, ticket=ticket))
 
     async def close(self, order: Close) -> Closed:
-        """Settle, release or leave open; durable when it returns."""
-        answer = await self._order(order)
+        """Settle, release or leave open what is this server's; durable when it returns."""
+        answer = await self._order(replace(order, owner=self.owner))
         assert isinstance(answer, Closed)
         return answer
 
@@ -144,12 +128,24 @@ class Ledger:
         await self._order(Keep(job=job, answer=answer))
 
     async def erase(self, job: str) -> None:
-        """Forget what a job's dialect had to tell of it, and where its pictures lie."""
+        """Forget what a job's dialect had to tell of it, what it was chosen from, and where its pictures lie."""
         await self._order(Erase(job=job))
 
     async def forget_keys(self, before: int) -> None:
         """Free the idempotency keys used before a moment (ms)."""
         await self._order(Forget(before=before))
+
+    async def renew(self, order: Renew) -> Renewed:
+        """Write down that a server is at work; durable when it returns."""
+        answer = await self._order(order)
+        assert isinstance(answer, Renewed)
+        return answer
+
+    async def take(self, order: Take) -> Taken:
+        """Take over what others have left; durable when it returns."""
+        answer = await self._order(order)
+        assert isinstance(answer, Taken)
+        return answer
 
     async def shut(self) -> None:
         """Write what waits, and close."""
@@ -174,6 +170,8 @@ class Ledger:
                 answers = await self._post([order for order, _ in group])
                 self._tell(LedgerPosted(orders=len(group), seconds=time.perf_counter() - began))
                 for (_, future), answer in zip(group, answers, strict=True):
+                    if isinstance(answer, Held | Closed):
+                        self._tell_reached(answer)
                     if future.cancelled():
                         continue
                     if isinstance(answer, Failed):
@@ -182,6 +180,10 @@ class Ledger:
                         future.set_result(answer)
         finally:
             self._flushing = None
+
+    def _tell_reached(self, answer: Held | Closed) -> None:
+        for each in answer.reached:
+            self._tell(BudgetReached(**asdict(each)))
 
     async def _post(self, orders: list[Order]) -> list[Answer]:
         try:
@@ -198,12 +200,7 @@ class Ledger:
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run a query in the reading thread."""
-
-        def ask() -> T:
-            with self._engine.connect().execution_options(reads=True) as connection:
-                return query(connection)
-
-        return await asyncio.get_running_loop().run_in_executor(self._reader, ask)
+        return await asyncio.get_running_loop().run_in_executor(self._reader, patiently, self._engine, query)
 
     async def open_holds(self) -> list[Hold]:
         """Every submission that has not ended, oldest first."""
@@ -250,49 +247,6 @@ def _job(connection: Connection, condition: object) -> JobState | None:
     return None if row is None else JobState(**row)
 
 
-def budget_states(connection: Connection, team: str, key: str | None, now: int) -> list[BudgetState]:
-    """Where the budgets of a team, and of a key where one is given, stand at a moment (ms)."""
-    then = windows(now)
-    scopes = [f"team:{team}", *([f"key:{key}"] if key else [])]
-    states: list[BudgetState] = []
-    query = select(budgets).where(budgets.c.scope.in_(scopes), budgets.c.what.in_(("usd", "images")))
-    for row in connection.execute(query.order_by(budgets.c.scope.desc(), budgets.c.what, budgets.c.window)).all():
-        at = (balances.c.scope == row.scope) & (balances.c.window == then[row.window])
-        balance: Mapping[str, int] = connection.execute(select(balances).where(at)).mappings().first() or {}  # type: ignore[assignment]
-        settled, held = ("settled", "held") if row.what == "usd" else ("images_settled", "images_held")
-        states.append(
-            BudgetState(
-                scope=row.scope,
-                what=row.what,
-                window=row.window,
-                limit=row.amount,
-                settled=balance.get(settled, 0),
-                held=balance.get(held, 0),
-            )
-        )
-    return states
-
-
-def usage(connection: Connection, *, team: str | None = None, since: int = 0) -> list[Spent]:
-    """What was settled since a moment (ms), by team, key, provider, model and day (UTC), dearest first."""
-    day = entries.c.at // DAY_MS
-    query = select(
-        entries.c.team,
-        entries.c.key,
-        entries.c.provider,
-        entries.c.model,
-        day.label("day"),
-        func.count(func.distinct(entries.c.job)).label("requests"),
-        func.sum(entries.c.images).label("images"),
-        func.sum(entries.c.micros).label("micros"),
-    ).where(entries.c.kind == "settle", entries.c.at >= since)
-    if team is not None:
-        query = query.where(entries.c.team == team)
-    query = query.group_by(entries.c.team, entries.c.key, entries.c.provider, entries.c.model, day)
-    rows = connection.execute(query.order_by(func.sum(entries.c.micros).desc())).mappings()
-    return [Spent(**{**row, "day": windows(row["day"] * DAY_MS)["day"]}) for row in rows]
-
-
 def list_holds(connection: Connection) -> list[Hold]:
     """Every submission that has not ended, oldest first."""
     return [Hold(**row) for row in connection.execute(select(holds).order_by(holds.c.at)).mappings()]
@@ -300,14 +254,23 @@ def list_holds(connection: Connection) -> list[Hold]:
 
 def end_hold(engine: Engine, hold: str, micros: int | None, now: int) -> Closed | None:
     """End a hold by hand: settle it at an amount, or release it at None. Returns None where there is no such hold."""
+    while True:
+        try:
+            return _end_hold(engine, hold, micros, now)
+        except StaleError:  # a server ended it at the same time
+            continue
+
+
+def _end_hold(engine: Engine, hold: str, micros: int | None, now: int) -> Closed | None:
     kind: Literal["settle", "release"] = "release" if micros is None else "settle"
     with engine.begin() as connection:
+        posts(connection)
         known = next((each for each in list_holds(connection) if each.hold == hold), None)
         if known is None:
             return None
         images = known.images if micros else 0
         outcome = Outcome(hold=hold, kind=kind, micros=micros or 0, images=images, detail="ended by hand")
-        posting = Posting(connection, Statements(engine.dialect), Memory(), now)
+        posting = Posting(connection, Statements(engine.dialect), Memory(), now, tells=False)
         (closed,) = posting.post([Close(outcomes=(outcome,))])
         assert isinstance(closed, Closed)
         return closed

@@ -14,8 +14,9 @@ from msgspec import Struct
 from sqlalchemy import Connection, and_, func, or_, select
 
 from pricing import Usage
-from proxy.ledger.posting import DAY_MS, windows
+from proxy.ledger.balance import windows
 from proxy.ledger.tables import entries
+from proxy.ledger.windows import DAY_MS
 
 CHUNK = 1000
 """Rows read at once."""
@@ -77,7 +78,7 @@ def _figures(
     )
     if provider is not None:
         query = query.where(paid.c.provider == provider)
-    rows: Iterable[Any] = connection.execution_options(yield_per=CHUNK).execute(query)
+    rows: Iterable[Any] = connection.execute(query.execution_options(yield_per=CHUNK))
     for name, model, on, micros, asked, came, detail, spent in rows:
         quoted = micros if not asked else -(-micros * min(came, asked) // asked)
         if quoted and _stated(detail):
@@ -109,7 +110,7 @@ def charges(
         query = query.where(entries.c.at >= since)
     if until is not None:
         query = query.where(entries.c.at < until)
-    rows: Iterable[Any] = connection.execution_options(yield_per=CHUNK).execute(query.order_by(entries.c.entry))
+    rows: Iterable[Any] = connection.execute(query.order_by(entries.c.entry).execution_options(yield_per=CHUNK))
     for hold, vendor_id, model, at, micros, kind in rows:
         yield Charge(hold, vendor_id, model, at, 0 if kind == "release" else micros)
 

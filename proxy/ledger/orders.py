@@ -93,10 +93,25 @@ class Hold(Struct, frozen=True, kw_only=True, array_like=True):
     """The server that works on it."""
 
 
+class Reached(Struct, frozen=True, array_like=True):
+    """So much of a limit is used; told once in each of its windows."""
+
+    scope: str
+    what: str
+    window: str
+    share: int
+    """Per cent, as it was asked to be told."""
+    limit: int
+    """In micro-USD, pictures or pixels; likewise below."""
+    used: int
+
+
 class Held(Struct, frozen=True, array_like=True, tag=True):
     """It is set aside, durably."""
 
     holds: tuple[Hold, ...]
+    reached: tuple[Reached, ...] = ()
+    """What limits have come to with this order, or another one of its group."""
 
 
 class Refused(Struct, frozen=True, kw_only=True, array_like=True, tag=True):
@@ -107,8 +122,12 @@ class Refused(Struct, frozen=True, kw_only=True, array_like=True, tag=True):
     window: str
     limit: int
     left: int
-    """What the budget still has, in micro-USD or pictures."""
+    """What the budget still has, in micro-USD, pictures or pixels."""
     asked: int
+    zone: str = "UTC"
+    """Whose days, weeks or months they are."""
+    frees: int | None = None
+    """When (ms) some of what is used counts no more; None for never."""
 
 
 class Repeated(Struct, frozen=True, array_like=True, tag=True):
@@ -130,6 +149,8 @@ class Begun(Struct, frozen=True, kw_only=True, array_like=True, tag=True):
     """A hold that waited is going to be used."""
 
     hold: str
+    owner: str | None = None
+    """The server that is going to; refused where the hold is another's by now. None for a person."""
 
 
 class Outcome(Struct, frozen=True, kw_only=True, array_like=True):
@@ -154,6 +175,8 @@ class Close(Struct, frozen=True, kw_only=True, array_like=True, tag=True):
     state: Literal["done", "failed"] | None = None
     answer: str | None = None
     """Where its pictures lie, as JSON, if they are kept."""
+    owner: str | None = None
+    """The server that says so; what another has taken over from it stays that one's to end. None for a person."""
 
 
 class Closed(Struct, frozen=True, array_like=True, tag=True):
@@ -161,6 +184,8 @@ class Closed(Struct, frozen=True, array_like=True, tag=True):
 
     charged: int
     overrun: int
+    reached: tuple[Reached, ...] = ()
+    """What limits have come to with this order, or another one of its group."""
 
 
 class Keep(Struct, frozen=True, kw_only=True, array_like=True, tag=True):
@@ -171,7 +196,7 @@ class Keep(Struct, frozen=True, kw_only=True, array_like=True, tag=True):
 
 
 class Erase(Struct, frozen=True, kw_only=True, array_like=True, tag=True):
-    """Forget what a job's dialect had to tell of it, and where its pictures lie."""
+    """Forget what a job's dialect had to tell of it, what it was chosen from, and where its pictures lie."""
 
     job: str
 
@@ -182,11 +207,77 @@ class Forget(Struct, frozen=True, kw_only=True, array_like=True, tag=True):
     before: int
 
 
+class Renew(Struct, frozen=True, kw_only=True, array_like=True, tag=True):
+    """A server is at work, and will be until a moment (ms)."""
+
+    owner: str
+    place: str
+    """The machine and the folder it works in."""
+    began: int
+    until: int
+    """0: it has ended, whatever it left."""
+
+
+class Renewed(Struct, frozen=True, kw_only=True, array_like=True, tag=True):
+    """It is written down."""
+
+    others: int
+    """Servers at work beside it."""
+    lapsed: bool
+    """It was not there: it is new, or was taken for dead meanwhile, and others have taken over what it had."""
+
+
+class Take(Struct, frozen=True, kw_only=True, array_like=True, tag=True):
+    """Take over what servers have left that are over, and what is nobody's."""
+
+    owner: str
+    """Whose it is from now on."""
+    over: tuple[str, ...] = ()
+    """Servers that are known to have ended."""
+    before: int
+    """So are those whose lease ended before this moment (ms)."""
+    since: int = 0
+    """Jobs without a hold are looked for only if they are not older than this moment (ms)."""
+
+
+class Taken(Struct, frozen=True, array_like=True, tag=True):
+    """What was taken over; nobody else has it from now on."""
+
+    owners: tuple[str, ...]
+    holds: tuple[Hold, ...]
+    jobs: tuple[str, ...]
+
+
 class Failed(Struct, frozen=True, array_like=True, tag=True):
     """The order could not be carried out; nothing of it was written."""
 
     why: str
 
 
-Order = Reserve | Begun | Ticketed | Close | Keep | Erase | Forget
-Answer = Held | Refused | Repeated | Closed | Failed | None
+Order = Reserve | Begun | Ticketed | Close | Keep | Erase | Forget | Renew | Take
+Answer = Held | Refused | Repeated | Closed | Renewed | Taken | Failed | None
+
+
+class Posted(Struct, frozen=True, array_like=True, tag=True):
+    """A group is posted."""
+
+    answers: tuple[Answer, ...]
+
+
+class Away(Struct, frozen=True, array_like=True, tag=True):
+    """The database does not answer; orders wait for it."""
+
+    why: str
+
+
+class Back(Struct, frozen=True, array_like=True, tag=True):
+    """It answers again."""
+
+    seconds: float
+    """How long it did not."""
+    tries: int
+
+
+Note = Away | Back
+Reply = Posted | Away | Back
+"""What a clerk says to its server: any number of notes, and the answers last."""

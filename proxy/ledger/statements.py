@@ -8,17 +8,33 @@ threads passing that lock back and forth for every row cost more than all the re
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from importlib import import_module
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import Dialect, Table, bindparam, delete, insert, literal_column, update
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    literal_column,
+    null,
+    select,
+    tuple_,
+    update,
+)
 
+from proxy.ledger.balance import Account
 from proxy.ledger.orders import Hold, JobRecord
 from proxy.ledger.tables import balances, entries, holds, jobs
 
 AMOUNTS = ("settled", "held", "images_settled", "images_held", "pixels_settled", "pixels_held")
 CHUNKS = (64, 32, 16, 8, 4, 2, 1)
 """Rows in one statement: few sizes, so that each stays prepared."""
+KNOWN = 100_000
+"""Rows of `balances` that are remembered to be there, in PostgreSQL."""
 
 
 class Statement:
@@ -58,6 +74,74 @@ def _chunks(rows: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...
             at += size
 
 
+class Recall(Protocol):
+    """How balances are read that are going to be written."""
+
+    def __call__(self, connection: Connection, wanted: AbstractSet[Account]) -> list[tuple[Any, ...]]:
+        """Scope, window and AMOUNTS of those there are; from here on nobody else changes any that are wanted."""
+
+
+class Read:
+    """Where a transaction is alone from its beginning."""
+
+    def __call__(self, connection: Connection, wanted: AbstractSet[Account]) -> list[tuple[Any, ...]]:
+        """As `Recall`."""
+        return [tuple(row) for row in connection.execute(_BALANCES, {"wanted": list(wanted)})]
+
+
+class Locked:
+    """Where others write at the same time: rows are locked, everybody's in one order, so that nobody waits in a circle.
+
+    One that is not there yet is made, with nothing in it, since only what is there can be locked.
+    """
+
+    def __init__(self) -> None:
+        self._known: set[Account] = set()
+        """Rows that others may read: there is no need to make them. Never a row that only this transaction has made."""
+
+    def __call__(self, connection: Connection, wanted: AbstractSet[Account]) -> list[tuple[Any, ...]]:
+        """As `Recall`; what was made for it is not among the rows."""
+        cursor = connection.connection.cursor()
+        made = self._make(cursor, sorted(wanted - self._known))
+        found = self._lock(cursor, sorted(wanted))
+        if len(found) < len(wanted):  # somebody removed one that was known
+            missing = wanted - {(row[0], row[1]) for row in found}
+            self._known -= missing
+            made |= self._make(cursor, sorted(missing))
+            found += self._lock(cursor, sorted(missing))
+        cursor.close()
+        if len(self._known) > KNOWN:
+            self._known.clear()
+        known = [row for row in found if (row[0], row[1]) not in made]
+        self._known.update([(row[0], row[1]) for row in known])
+        return known
+
+    def _make(self, cursor: Any, missing: Sequence[Account]) -> set[Account]:
+        if not missing:
+            return set()
+        cursor.execute(_MAKE, _columns(missing))
+        return {(scope, window) for scope, window in cursor.fetchall()}
+
+    def _lock(self, cursor: Any, wanted: Sequence[Account]) -> list[tuple[Any, ...]]:
+        cursor.execute(_LOCK, _columns(wanted))
+        return list(cursor.fetchall())
+
+
+def _columns(accounts: Sequence[Account]) -> tuple[list[str], list[str]]:
+    return [scope for scope, _ in accounts], [window for _, window in accounts]
+
+
+_BALANCES = select(balances.c.scope, balances.c.window, *(balances.c[name] for name in AMOUNTS)).where(
+    tuple_(balances.c.scope, balances.c.window).in_(bindparam("wanted", expanding=True))
+)
+_MAKE = f"""INSERT INTO balances (scope, "window", {", ".join(AMOUNTS)})
+    SELECT scope, "window", {", ".join("0" * len(AMOUNTS))} FROM unnest(%s::text[], %s::text[]) AS new (scope, "window")
+    ON CONFLICT DO NOTHING RETURNING scope, "window\""""  # noqa: S608  names of our own columns
+_LOCK = f"""SELECT scope, "window", {", ".join(AMOUNTS)} FROM balances
+    WHERE (scope, "window") IN (SELECT * FROM unnest(%s::text[], %s::text[]))
+    ORDER BY scope, "window" FOR UPDATE"""  # noqa: S608  names of our own columns
+
+
 class Statements:
     """All of them, for one engine."""
 
@@ -65,7 +149,7 @@ class Statements:
         mark = "?" if dialect.paramstyle == "qmark" else "%s"
 
         def inserting(table: Table, *names: str, tail: str = "") -> Rows:
-            compiled = str(insert(table).compile(dialect=dialect, column_keys=list(names)))
+            compiled = str(insert(table).inline().compile(dialect=dialect, column_keys=list(names)))
             head, _, row = compiled.partition(" VALUES ")
             ordered = [column.name for column in table.columns if column.name in names]
             assert ordered == list(names), (ordered, names)  # that is how SQLAlchemy writes them
@@ -83,15 +167,24 @@ class Statements:
         )
         self.insert_hold = inserting(holds, *Hold.__struct_fields__)
         self.insert_entry = inserting(entries, *(column.name for column in entries.columns if column.name != "entry"))
-        self.end_hold = among(delete(holds).where(holds.c.hold == bindparam("one")))
+        self.end_hold = among(
+            delete(holds).where(holds.c.owner == bindparam("whose"), holds.c.hold == bindparam("one"))
+        )
         self.end_jobs = among(
             update(jobs)
             .where(jobs.c.job == bindparam("one"))
             .values(state=bindparam("now"), finished=bindparam("at"), answer=bindparam("said"))
         )
         self.put_balance = _upserting(dialect)
+        self.recall: Recall = Locked() if dialect.name == "postgresql" else Read()
         self.mark_hold = single(
             update(holds).where(holds.c.hold == bindparam("one")).values(state=bindparam("now")), "now", "one"
+        )
+        self.mark_told = single(
+            update(balances)
+            .where(balances.c.scope == bindparam("whose"), balances.c.window == bindparam("when"))
+            .values(told=bindparam("told_now")),
+            *("told_now", "whose", "when"),
         )
         self.ticket_hold = single(
             update(holds).where(holds.c.hold == bindparam("one")).values(ticket=bindparam("text")), "text", "one"
@@ -103,10 +196,7 @@ class Statements:
             update(jobs).where(jobs.c.job == bindparam("one")).values(answer=bindparam("said")), "said", "one"
         )
         self.erase_job = single(
-            update(jobs)
-            .where(jobs.c.job == bindparam("one"))
-            .values(recall=bindparam("none"), answer=bindparam("none_either")),
-            *("none", "none_either", "one"),
+            update(jobs).where(jobs.c.job == bindparam("one")).values(recall=null(), plan=null(), answer=null()), "one"
         )
         self.forget_keys = single(
             update(jobs)

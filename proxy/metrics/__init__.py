@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from prometheus_client import generate_latest
 
 from proxy.events import Event
+from proxy.metrics import workers
 from proxy.metrics.attempts import Attempts
 from proxy.metrics.money import Money
 from proxy.metrics.offers import BREAKER, Offers
@@ -18,7 +19,7 @@ from proxy.metrics.requests import Requests
 from proxy.metrics.server import Server
 from proxy.metrics.trial import Trial
 
-__all__ = ["BREAKER", "Metrics"]
+__all__ = ["BREAKER", "Metrics", "workers"]
 
 
 class Metrics:
@@ -40,8 +41,9 @@ class Metrics:
             self._counts |= topic.counts()
 
     def expose(self) -> bytes:
-        """The exposition. Milliseconds of work: not for an event loop."""
-        return generate_latest(self.registry)
+        """The exposition, of all workers where there are several. Milliseconds of work: not for an event loop."""
+        folder = workers.shared()
+        return generate_latest(self.registry) if folder is None else workers.expose(folder)
 
     def hear(self, events: Sequence[Event]) -> None:
         """Count events."""

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from proxy.events import BudgetRefused, HoldEnded, HoldLeft, LedgerPosted, Overrun, Settled
+from proxy.events import (
+    BudgetReached,
+    BudgetRefused,
+    BudgetUsed,
+    HoldEnded,
+    HoldLeft,
+    LedgerAway,
+    LedgerBack,
+    LedgerPosted,
+    Overrun,
+    Settled,
+)
 from proxy.metrics.register import Counts, Register
 
 RATIOS = (0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0, 1.01, 1.1, 1.5, 2.0)
@@ -27,6 +38,15 @@ class Money:
         self._refusals = register.counter(
             "budget_refusals_total", "Requests a budget could not take.", "team", "what", "window"
         )
+        self._reached = register.counter(
+            "budget_thresholds_total", "Soft limits that were reached, once in each of their windows.", "what", "window"
+        )
+        self._used = register.gauge(
+            "budget_used_ratio",
+            "Share of a team's or an organisation's limit that is settled or held.",
+            *("scope", "what", "window"),
+            of_many="livemostrecent",
+        )
         self._holds_left = register.counter(
             "holds_left_total", "Submissions without an answer, their money held.", "provider"
         )
@@ -38,6 +58,10 @@ class Money:
             "ledger_post_seconds", "Seconds a transaction of the ledger took.", buckets=POSTS
         )
         self._orders = register.counter("ledger_orders_total", "Orders posted to the ledger.")
+        self._losses = register.counter("ledger_lost_total", "Times the ledger's database went away.")
+        self._lost_s = register.counter(
+            "ledger_lost_seconds_total", "Seconds it was away for, counted when it is back."
+        )
 
     def counts(self) -> Counts:
         """The events that count here, and how."""
@@ -45,9 +69,13 @@ class Money:
             Settled: self._settled,
             Overrun: self._overrun,
             BudgetRefused: self._refused,
+            BudgetReached: self._threshold,
+            BudgetUsed: self._share,
             HoldLeft: self._left,
             HoldEnded: self._ended,
             LedgerPosted: self._posted,
+            LedgerAway: lambda _: self._losses.inc(),
+            LedgerBack: lambda event: self._lost_s.inc(event.seconds),
         }
 
     def _settled(self, event: Settled) -> None:
@@ -60,6 +88,12 @@ class Money:
 
     def _refused(self, event: BudgetRefused) -> None:
         self._of(self._refusals, event.team, event.what, event.window).inc()
+
+    def _threshold(self, event: BudgetReached) -> None:
+        self._of(self._reached, event.what, event.window).inc()
+
+    def _share(self, event: BudgetUsed) -> None:
+        self._of(self._used, event.scope, event.what, event.window).set(event.share)
 
     def _left(self, event: HoldLeft) -> None:
         self._of(self._holds_left, event.provider).inc()

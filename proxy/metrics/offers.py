@@ -41,7 +41,10 @@ class Offers:
             "offer_seconds", "Seconds that so large a share of them took at most.", *labels, "quantile"
         )
         self._drift = register.gauge(
-            "price_drift_ratio", "Cost over listed price, of an offer's latest submissions with a figure.", *labels
+            "price_drift_ratio",
+            "Cost over listed price, of an offer's latest submissions with a figure.",
+            *labels,
+            of_many="livemostrecent",
         )
         self._drifted = register.gauge(
             "price_drifted", "1 while that is beyond the threshold for good, 0 once it is back.", *labels
@@ -49,13 +52,19 @@ class Offers:
 
     def _declare_accounts(self, register: Register) -> None:
         labels = ("provider", "account")
-        self._flying = register.gauge("account_in_flight", "Requests at an account now.", *labels)
-        self._waiting = register.gauge("account_waiting", "Requests that wait for room at a provider.", "provider")
-        self._holds = register.gauge("balance_usd", "What an account with a vendor holds.", *labels)
+        self._flying = register.gauge("account_in_flight", "Requests at an account now.", *labels, of_many="livesum")
+        self._waiting = register.gauge(
+            "account_waiting", "Requests that wait for room at a provider.", "provider", of_many="livesum"
+        )
+        self._holds = register.gauge(
+            "balance_usd", "What an account with a vendor holds.", *labels, of_many="livemostrecent"
+        )
         self._low = register.gauge(
             "balance_low", "1 while that is less than is wanted, or will soon be gone; else 0.", *labels
         )
-        self._lasts = register.gauge("balance_hours", "Hours until it is empty at the present pace.", *labels)
+        self._lasts = register.gauge(
+            "balance_hours", "Hours until it is empty at the present pace.", *labels, of_many="livemostrecent"
+        )
 
     def counts(self) -> Counts:
         """The events that are shown here, and how."""

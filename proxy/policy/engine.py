@@ -57,6 +57,8 @@ class Wish(Struct, frozen=True, kw_only=True):
     """Refuse rather than do otherwise than asked."""
     ceiling: Decimal | None = None
     """The most the request may cost, in USD."""
+    cap: Decimal | None = None
+    """The most its pictures may cost together, by what the caller's key may pay for each."""
     models: frozenset[str] | None = None
     """Models the key may use; None for all."""
     providers: frozenset[str] | None = None

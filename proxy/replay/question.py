@@ -70,7 +70,7 @@ def answer(folder: Path, config: Config, question: Question, environ: Mapping[st
     first = moment(question.since, now, "since")
     last = now if question.until is None else moment(question.until, now, "until")
     scenario = scenario_of(config, question, environ)
-    engine = open_ledger(folder)
+    engine = open_ledger(folder, config.ledger.address)
     _check_team(engine, question.team)
     began = time.perf_counter()
     figures = replay(partial(history, engine, first, last, question.team), scenario)

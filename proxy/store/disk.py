@@ -1,100 +1,140 @@
-"""A folder of pictures, each under the hash of its bytes: the same picture twice is one file."""
+"""A folder as a store: every name is the path of a file. The disk is touched in threads, never on the event loop."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import os
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
-from msgspec import Struct
+from proxy.store.port import BINARY, Entry
 
-from providers.contract import Format, Image
-from proxy.events import PicturesSwept, Tell
-
-
-class Stored(Struct, frozen=True):
-    """Where a picture lies."""
-
-    sha256: str
-    format: Format
+T = TypeVar("T")
+THREADS = 4
 
 
 class DiskStore:
-    """Puts, gets and sweeps. The disk is touched in threads, never on the event loop."""
+    """Files of their owner's alone; written beside their place and put there whole."""
 
-    def __init__(self, folder: Path, tell: Tell) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._tell = tell
-        self._threads = ThreadPoolExecutor(4, "store")
+        self._threads = ThreadPoolExecutor(THREADS, "store")
         folder.mkdir(parents=True, exist_ok=True)
 
-    async def put(self, image: Image) -> Stored:
-        """Keep a picture; putting it again makes it young again. Raises OSError where the disk does not take it."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._put, image)
+    async def put(self, name: str, body: bytes) -> None:
+        """As the port says."""
+        await self._in_thread(lambda: self._write(name, body))
 
-    async def get(self, stored: Stored) -> bytes | None:
-        """A picture's bytes, None where it is gone."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._get, stored)
+    async def put_new(self, name: str, body: bytes) -> bool:
+        """As the port says."""
+        return await self._in_thread(lambda: self._write_new(name, body))
 
-    async def drop(self, stored: Stored) -> None:
-        """Delete a picture; nothing happens where it is gone."""
-        await asyncio.get_running_loop().run_in_executor(self._threads, self._drop, stored)
+    async def keep(self, name: str, body: bytes, *, kind: str = BINARY, claim: str | None = None) -> None:
+        """As the port says."""
+        await self._in_thread(lambda: self._keep(name, body, claim))
 
-    async def sweep(self, older_s: float) -> None:
-        """Remove what nobody put for so many seconds, and what a crash left half written."""
-        before = time.time() - older_s
-        self._tell(await asyncio.get_running_loop().run_in_executor(self._threads, self._sweep, before))
+    async def get(self, name: str) -> bytes | None:
+        """As the port says."""
+        return await self._in_thread(lambda: self._read(name))
+
+    async def has(self, name: str) -> bool:
+        """As the port says."""
+        return await self._in_thread(self.path(name).exists)
+
+    async def drop(self, *names: str) -> None:
+        """As the port says."""
+
+        def drop() -> None:
+            for name in names:
+                self.path(name).unlink(missing_ok=True)
+
+        await self._in_thread(drop)
+
+    async def listed(self, folder: str) -> AsyncIterator[Sequence[Entry]]:
+        """As the port says; a page is a folder, and every one is found out in a thread."""
+        pages = self._pages(self.path(folder))
+        while (page := await self._in_thread(lambda: next(pages, None))) is not None:
+            yield page
+
+    async def begins(self, folder: str, stem: str) -> Sequence[Entry]:
+        """As the port says."""
+        return await self._in_thread(lambda: self._entries(self.path(folder), stem))
+
+    async def presigned(self, name: str, seconds: int) -> str | None:
+        """None: a disk has no address."""
+        return None
 
     def close(self) -> None:
         """Wait for the threads."""
         self._threads.shutdown()
 
-    def path(self, stored: Stored) -> Path:
-        """The file of a picture."""
-        return self._folder / stored.sha256[:2] / f"{stored.sha256}.{stored.format.suffix}"
+    def path(self, name: str) -> Path:
+        """The file of a name."""
+        return self._folder / name
 
-    def _put(self, image: Image) -> Stored:
-        body = image.body
-        stored = Stored(hashlib.sha256(body).hexdigest(), image.format)
-        path = self.path(stored)
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def _write(self, name: str, body: bytes) -> None:
+        path = self.path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
+            file.write(body)
+        Path(file.name).rename(path)
+
+    def _write_new(self, name: str, body: bytes) -> bool:
+        path = self.path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
+            file.write(body)
         try:
-            os.utime(path)
+            os.link(file.name, path)  # unlike a rename, this fails where something is
+        except FileExistsError:
+            return False
+        else:
+            return True
+        finally:
+            Path(file.name).unlink()
+
+    def _keep(self, name: str, body: bytes, claim: str | None) -> None:
+        if claim is not None:
+            self._touch(claim)
+        try:
+            os.utime(self.path(name))
         except FileNotFoundError:
-            path.parent.mkdir(exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
-                file.write(body)
-            Path(file.name).rename(path)  # whole or not at all
-        return stored
+            self._write(name, body)
 
-    def _get(self, stored: Stored) -> bytes | None:
+    def _touch(self, name: str) -> None:
+        path = self.path(name)
         try:
-            return self.path(stored).read_bytes()
+            path.touch(mode=0o600)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+
+    def _read(self, name: str) -> bytes | None:
+        try:
+            return self.path(name).read_bytes()
         except FileNotFoundError:
             return None
 
-    def _drop(self, stored: Stored) -> None:
-        self.path(stored).unlink(missing_ok=True)
+    def _pages(self, top: Path) -> Iterator[Sequence[Entry]]:
+        for at, folders, _ in os.walk(top):
+            folders.sort()
+            if page := self._entries(Path(at), ""):
+                yield page
 
-    def _sweep(self, before: float) -> PicturesSwept:
-        removed = kept = size = 0
-        for path in self._files():
-            with contextlib.suppress(FileNotFoundError):  # removed by someone else meanwhile
-                facts = path.stat()
-                if facts.st_mtime < before:
-                    path.unlink()
-                    removed += 1
-                else:
-                    kept += 1
-                    size += facts.st_size
-        return PicturesSwept(removed=removed, kept=kept, kept_bytes=size)
-
-    def _files(self) -> Iterator[Path]:
-        for folder in self._folder.iterdir():
-            if folder.is_dir():
-                yield from folder.iterdir()
+    def _entries(self, folder: Path, stem: str) -> Sequence[Entry]:
+        found: list[Entry] = []
+        with contextlib.suppress(FileNotFoundError), os.scandir(folder) as there:
+            for each in there:
+                if each.name.startswith(stem) and each.is_file(follow_symlinks=False):
+                    with contextlib.suppress(FileNotFoundError):  # removed by someone else meanwhile
+                        facts = each.stat(follow_symlinks=False)
+                        name = Path(each.path).relative_to(self._folder).as_posix()
+                        found.append(Entry(name, facts.st_mtime, facts.st_size))
+        return sorted(found, key=lambda entry: entry.name)

@@ -8,6 +8,7 @@ key, its links and its id are worth what any other's are. Nothing is shared betw
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
@@ -20,11 +21,11 @@ from proxy.config import CacheRow, ReuseRow
 from proxy.events import Reused, Tell
 from proxy.finishing import as_asked
 from proxy.job import Answer, Job, pack
-from proxy.ledger.book import Ledger
+from proxy.ledger.book import JobState, Ledger
 from proxy.ledger.orders import Close, JobRecord, Repeated, Reserve
 from proxy.pictures import Studio
 from proxy.repeats import Repeats
-from proxy.store import DiskStore, Stored
+from proxy.store import Pictures, Stored
 from proxy.twins.likeness import Likeness, likeness
 from proxy.twins.turns import Turns
 
@@ -63,7 +64,7 @@ class Twins:
     """Buys every picture once."""
 
     def __init__(
-        self, ledger: Ledger, store: DiskStore, studio: Studio, repeats: Repeats, row: CacheRow, tell: Tell
+        self, ledger: Ledger, store: Pictures, studio: Studio, repeats: Repeats, row: CacheRow, tell: Tell
     ) -> None:
         self._ledger = ledger
         self._store = store
@@ -124,15 +125,22 @@ class Twins:
         every = asked.like.every
         known = await self._ledger.twins(asked.job.key.team, every, since)
         for state in sorted(known, key=lambda state: every.index(state.twin or asked.like.own)):
-            found = await self._repeats.answer_of(state)
+            found = await self._found(state)
             if found is not None and whole(found) and asked.takes(found, state.twin):
                 return await self._give(asked, found, "hit")
         return None
 
+    async def _found(self, state: JobState) -> Answer | None:
+        try:
+            return await self._repeats.answer_of(state)
+        except OSError:  # of no use to this one, which can be bought
+            logging.getLogger(__name__).exception("the pictures of %s cannot be read", state.job)
+            return None
+
     async def _give(self, asked: Asked, found: Answer, how: Literal["hit", "joined"]) -> Answer | Repeated:
         """Another's pictures as the answer to this job, which is written down and costs nothing."""
         job = asked.job
-        reserved = await self._ledger.reserve(Reserve(job=_record(job), orders=()))
+        reserved = await self._ledger.reserve(Reserve(job=_record(job, self._ledger.owner), orders=()))
         if isinstance(reserved, Repeated):
             return reserved
         try:
@@ -168,7 +176,7 @@ class Twins:
         stored: tuple[Stored, ...] = ()
         if job.keep:
             try:
-                stored = tuple([await self._store.put(picture.image) for picture in pictures])
+                stored = tuple([await self._store.put(picture.image, job.id) for picture in pictures])
             except (OSError, ValueError) as error:
                 notes.append(Note("store", f"the pictures could not be stored ({type(error).__name__})"))
         return replace(
@@ -195,7 +203,7 @@ class Twins:
         Raises REJECTED.
         """
         if job.idempotency is not None:
-            reserved = await self._ledger.reserve(Reserve(job=_record(job), orders=()))
+            reserved = await self._ledger.reserve(Reserve(job=_record(job, self._ledger.owner), orders=()))
             if isinstance(reserved, Repeated):
                 return reserved
             await self._ledger.close(Close(outcomes=(), job=job.id, state="failed"))  # the key is free again
@@ -234,7 +242,7 @@ async def _likeness(job: Job, model: str) -> Likeness:
     return await asyncio.to_thread(likeness, job, model)
 
 
-def _record(job: Job) -> JobRecord:
+def _record(job: Job, owner: str) -> JobRecord:
     """Its row in the ledger: without a twin, so that what is given again is as old as what was bought."""
     return JobRecord(
         job=job.id,
@@ -246,4 +254,7 @@ def _record(job: Job) -> JobRecord:
         print=job.print,
         idempotency=job.idempotency,
         recall=job.recall,
+        owner=owner,
+        org=job.key.org,
+        user=job.user,
     )

@@ -17,6 +17,7 @@ import yaml
 
 from proxy.app import Application, opened
 from proxy.config import load
+from proxy.events import Tell
 from proxy.ledger.accounts import Accounts
 from proxy.ledger.clerk import Clerk, now_ms
 from proxy.ledger.orders import Answer, Order
@@ -34,7 +35,7 @@ class Here:
         self._clerk = Clerk(file, lambda: now_ms() - int(self.behind_s * 1000))
 
     @classmethod
-    async def start(cls, file: Path, *, hold: int | None = None) -> Here:
+    async def start(cls, file: Path, *, hold: int | None = None, tell: Tell) -> Here:
         """In the place of the process that a server starts."""
         return cls(file)
 

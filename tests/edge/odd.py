@@ -71,6 +71,7 @@ HEADERS: Mapping[str, Sequence[str]] = {
     "x-darkroom-dry-run": ["plan", "PLAN", "", "true", "\xff"],
     "x-darkroom-strict": ["true", "false", "1", "yes", "", "TRUE ", "\xe9"],
     "x-darkroom-cache": ["off", "allow", "only-if-cached", "", "yes", "\xff"],
+    "x-darkroom-user": ["jo", "", " ", "j" * 500, "a/b", "*", "\xff"],
     "x-darkroom-max-cost": [
         *("0", "1", "0.01", "-1", "nan", "inf", "1e5", "1e-30", "1E999999999", "9" * 400, "", "$1", "0x1", "1,5", "-0"),
     ],

@@ -264,6 +264,7 @@ async def test_links_that_cannot_be_made_on_a_full_disk_do_not_lose_what_was_pai
         async with house(tmp_path, config(vendor)) as home:
             key = home.key("acme", "1/total")
             blocks = [home.data / "pictures" / f"{number:02x}" for number in range(256)]
+            blocks[0].parent.mkdir(parents=True, exist_ok=True)
             for block in blocks:
                 block.touch()  # a file where a folder is to be made
             refused = await home.post(key, body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import time
 from collections.abc import AsyncIterator
@@ -27,6 +28,7 @@ from proxy.job import Job
 from proxy.ledger.accounts import Accounts, parse_budget, parse_count
 from proxy.ledger.book import end_hold
 from proxy.ledger.clerk import now_ms
+from proxy.store import DiskStore
 from tests.edge.examples import CLOUD, EXAMPLES, Example
 from tests.edge.house import Visitor
 from tests.edge.town import GENERATING, ORIGIN, Team, Town, furnish, named, town, until
@@ -393,10 +395,13 @@ def slip(id_: str = "req_1", **more: Any) -> Slip:
 
 
 async def test_slips_are_kept_for_their_owner_alone_and_swept(tmp_path: Path) -> None:
-    slips = Slips(tmp_path)
+    store = DiskStore(tmp_path)
+    slips = Slips(store)
     await slips.put(slip(), b"body")
     await slips.put(slip("req_2"), b"other")
-    await slips.end(slip("req_2"), Ending(job="req_2", lost=Lost.of(Failure(Fault.THROTTLED, "x", retry_after=3.0))))
+    lost = Ending(job="req_2", lost=Lost.of(Failure(Fault.THROTTLED, "x", retry_after=3.0)))
+    assert await slips.end(slip("req_2"), lost)
+    assert not await slips.end(slip("req_2"), Ending(job="req_2"))  # whoever notes it first is believed
     assert await slips.find("req_1", "acme") == slip()
     assert await slips.find("req_1", "others") is None
     assert await slips.find("../req_1", "acme") is None
@@ -413,3 +418,29 @@ async def test_slips_are_kept_for_their_owner_alone_and_swept(tmp_path: Path) ->
     await slips.sweep(-60)
     assert await slips.find("req_1", "acme") is None
     assert await slips.unended() == []
+    store.close()
+
+
+async def test_a_slip_is_seen_to_by_others_only_when_its_server_is_gone(tmp_path: Path) -> None:
+    store = DiskStore(tmp_path)
+    slips = Slips(store, "s_1")
+    for id_, owner in (("req_1", "s_1"), ("req_2", "s_2"), ("req_3", "s_3")):
+        await slips.put(slip(id_, owner=owner), b"")
+    await slips.end(slip("req_3"), Ending(job="req_3"))
+    assert [each.id for each in await slips.unended({"s_1", "s_2"})] == []
+    assert [each.id for each in await slips.unended({"s_1"})] == ["req_2"]
+    store.close()
+
+
+async def test_a_team_may_have_its_slips_kept_for_longer_or_shorter_than_others(tmp_path: Path) -> None:
+    store = DiskStore(tmp_path)
+    slips = Slips(store)
+    for team in ("short", "long", "plain"):
+        await slips.put(slip(team=team), b"")
+    for file in tmp_path.rglob("*.*"):
+        os.utime(file, (time.time() - 50,) * 2)
+    await slips.sweep(60, {"short": 10, "long": 1000})
+    assert [team for team in ("short", "long", "plain") if await slips.find("req_1", team)] == ["long", "plain"]
+    await slips.sweep(40, {"short": 10, "long": 1000})
+    assert [team for team in ("short", "long", "plain") if await slips.find("req_1", team)] == ["long"]
+    store.close()

@@ -18,6 +18,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from proxy.edge import webhooks
 from proxy.events import Bus, WebhookEnded
 from proxy.ledger.accounts import Accounts
+from proxy.store import DiskStore
 from tests.edge.examples import CLOUD
 from tests.edge.town import Team, Town, town, town_config, until
 from tests.walk.vendors import Vendor, serving
@@ -267,7 +268,7 @@ async def test_an_address_of_the_request_is_told_and_can_verify_it(
         assert (data["id"], data["state"], data["location"]) == (id_, "done", f"/v1/darkroom/requests/{id_}")
         assert (await home.http.get(data["images"][0]["url"])).status_code == 200
         assert "answer" not in data  # it may be large; whoever has the key fetches it
-    assert list((home.data / "webhooks").iterdir()) == []
+    assert list((home.data / "letters").rglob("*.*")) == []
 
 
 async def test_the_keys_own_address_is_told_where_the_request_names_none(
@@ -355,7 +356,7 @@ async def test_what_was_not_taken_is_sent_after_a_restart_and_holds_up_no_stop(
         await until(lambda: len(receiver.submits) == 1)
         began = time.monotonic()
     assert time.monotonic() - began < 5
-    assert len(list((home.data / "webhooks").iterdir())) == 1
+    assert len(list((home.data / "letters").rglob("*.letter"))) == 1
     assert told == []
     config = town_config(links={"allow": [f"127.0.0.1:{receiver.port}"]})
     async with town(tmp_path, config) as home:
@@ -387,14 +388,21 @@ async def test_what_cannot_be_read_or_kept_harms_nothing(
     async with calling(tmp_path, receiver) as (home, team):
         await taken(team, {})
         await until(lambda: told)
-    (home.data / "webhooks" / "msg_x.letter").write_bytes(b"\xc1")
+    bad = home.data / "letters" / "s_gone" / "msg_x.letter"
+    bad.parent.mkdir()
+    bad.write_bytes(b"\xc1")
     config = town_config(links={"allow": [f"127.0.0.1:{receiver.port}"]})
     async with town(tmp_path, config) as home:
 
-        def full(*_: Any) -> None:
+        async def full(_: DiskStore, name: str, body: bytes) -> None:
             raise OSError("no space left")
 
-        monkeypatch.setattr(webhooks, "_write", full)
+        async def full_of_letters(store: DiskStore, name: str, body: bytes) -> None:
+            await (full if name.startswith(webhooks.FOLDER) else put)(store, name, body)
+
+        put = DiskStore.put
+        monkeypatch.setattr(DiskStore, "put", full_of_letters)
         await taken(Team(home, team.name, team.key), {})
         await until(lambda: len(told) == 2)
         assert told[1].outcome == "taken"
+        assert bad.exists()  # for whoever wants to know what it was

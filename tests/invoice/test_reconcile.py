@@ -21,7 +21,8 @@ from proxy.cli.drift import trends
 from proxy.ledger.charges import Compared
 from proxy.ledger.engine import FILE, open_ledger
 from proxy.ledger.orders import Close, Held, HoldOrder, Outcome, Reserve
-from proxy.ledger.posting import Memory, Posting
+from proxy.ledger.posting import Posting
+from proxy.ledger.recall import Memory
 from proxy.ledger.statements import Statements
 from tests.ledger.posted import HOUR, moment, record
 

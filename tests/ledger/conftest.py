@@ -1,4 +1,4 @@
-"""A ledger to every test: a copy of one that was made once, which is what a new one looks like."""
+"""A ledger to every test, in a file and on a server: a copy of one that was made once, as a new one looks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.ledger.engine import FILE, open_ledger
+from proxy.ledger.engine import FILE, Place, open_ledger
 from tests.ledger.posted import Clock, Desk, moment
 
 
@@ -26,9 +26,16 @@ def file(new: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(new, tmp_path / FILE))
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest) -> Place:
+    """An empty ledger of the test's own, on either engine: what is true of one is true of the other."""
+    found: Place = request.getfixturevalue("file" if request.param == "sqlite" else "postgres_url")
+    return found
+
+
 @pytest.fixture
-def desk(file: Path) -> Iterator[Desk]:
+def desk(place: Place) -> Iterator[Desk]:
     """A clerk on it, at noon."""
-    made = Desk(file, Clock(moment("2026-11-21 12:00")))
+    made = Desk(place, Clock(moment("2026-11-21 12:00")))
     yield made
     made.close()

@@ -9,15 +9,21 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
-from pathlib import Path
 from typing import Any, Literal
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
 
 from proxy.ledger.accounts import Accounts, Budget
 from proxy.ledger.clerk import Clerk
-from proxy.ledger.engine import connect
+from proxy.ledger.engine import Place, connect
 from proxy.ledger.orders import Answer, Close, Closed, Held, HoldOrder, JobRecord, Order, Outcome, Refused, Reserve
+from proxy.ledger.windows import interval
 
 HOUR = 3_600_000
+ON_FILE = pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+"""For a test that looks into the file itself."""
 _jobs = count(1)
 
 
@@ -36,7 +42,9 @@ class Clock:
         return self.now
 
 
-def record(team: str = "acme", key: str = "k", *, job: str | None = None, idempotency: str | None = None) -> JobRecord:
+def record(
+    team: str = "acme", key: str = "k", *, job: str | None = None, idempotency: str | None = None, **about: Any
+) -> JobRecord:
     """A job, each with an id of its own."""
     return JobRecord(
         job=job or f"job-{next(_jobs)}",
@@ -47,13 +55,17 @@ def record(team: str = "acme", key: str = "k", *, job: str | None = None, idempo
         facts="{}",
         print=b"p" * 32,
         idempotency=idempotency,
+        **about,
     )
 
 
-def reserve(micros: int, *more: int, images: int = 1, job: JobRecord | None = None, **about: Any) -> Reserve:
+def reserve(
+    micros: int, *more: int, images: int = 1, pixels: int = 0, job: JobRecord | None = None, **about: Any
+) -> Reserve:
     """An order to set aside so much for each submission of a new job."""
     orders = tuple(
-        HoldOrder(provider="stub", model="photo", micros=each, images=images, facts="{}") for each in (micros, *more)
+        HoldOrder(provider="stub", model="photo", micros=each, images=images, facts="{}", pixels=pixels)
+        for each in (micros, *more)
     )
     return Reserve(job=job or record(**about), orders=orders)
 
@@ -69,17 +81,17 @@ def release(hold: str, kind: Literal["release", "ambiguous"] = "release") -> Clo
 
 
 class Desk:
-    """A clerk on a file, the accounts beside it, and a clock: driven one order at a time."""
+    """A clerk on a ledger, the accounts beside it, and a clock: driven one order at a time."""
 
-    def __init__(self, file: Path, clock: Clock) -> None:
-        self.file = file
+    def __init__(self, place: Place, clock: Clock) -> None:
+        self.place = place
         self.clock = clock
-        self.engine = connect(file)
+        self.engine = connect(place)
         self.accounts = Accounts(self.engine, clock)
-        self.clerk = Clerk(file, clock)
+        self.clerk = Clerk(place, clock)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the ledger."""
         self.clerk.close()
         self.engine.dispose()
 
@@ -113,7 +125,7 @@ class Desk:
 
     def stands(self, scope: str = "team:acme", window: str = "total") -> tuple[int, int]:
         """What is settled and held in micro-USD."""
-        balance = rolled_up(self.file).get((scope, window), Sum())
+        balance = rolled_up(self.place).get((scope, window), Sum())
         return balance.settled, balance.held
 
 
@@ -130,7 +142,8 @@ class Sum:
 
     def used(self, what: str) -> int:
         """What a limit of dollars or pictures is held against."""
-        return self.settled + self.held if what == "usd" else self.images_settled + self.images_held
+        name = "" if what == "usd" else f"{what}_"
+        return int(getattr(self, f"{name}settled") + getattr(self, f"{name}held"))
 
 
 @dataclass
@@ -141,6 +154,8 @@ class Trail:
     open: dict[str, dict[str, Any]] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
     overrun: int = 0
+    submissions: list[tuple[dict[str, Any], dict[str, Any] | None]] = field(default_factory=list)
+    """Every hold with its settlement, if it has one, or its release."""
     highest: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     """The most that was ever settled and held together, in micro-USD."""
 
@@ -151,24 +166,27 @@ def windows_of(at: int) -> dict[str, str]:
     return {"total": "total", "month": day[:7], "day": day}
 
 
-def rows(file: Path, query: str) -> list[dict[str, Any]]:
-    """What another connection finds in the file."""
-    with closing(sqlite3.connect(file)) as connection:
+def rows(place: Place, query: str) -> list[dict[str, Any]]:
+    """What another connection finds in the ledger."""
+    if isinstance(place, str):
+        with psycopg.connect(place, row_factory=dict_row) as server:
+            return server.execute(query.encode()).fetchall()
+    with closing(sqlite3.connect(place)) as connection:
         connection.row_factory = sqlite3.Row
         return [dict(row) for row in connection.execute(query)]
 
 
-def rolled_up(file: Path) -> dict[tuple[str, str], Sum]:
+def rolled_up(place: Place) -> dict[tuple[str, str], Sum]:
     """The balances as they are kept."""
     amounts = ", ".join(Sum.__dataclass_fields__)
-    found = rows(file, f'SELECT scope, "window", {amounts} FROM balances')
+    found = rows(place, f'SELECT scope, "window", {amounts} FROM balances')
     return {(row.pop("scope"), row.pop("window")): Sum(**row) for row in found}
 
 
-def trail(file: Path) -> Trail:
+def trail(place: Place) -> Trail:
     """The balances as the entries alone say they must be. Fails where a hold ends twice or was never given."""
     made = Trail()
-    for entry in rows(file, "SELECT * FROM entries ORDER BY entry"):
+    for entry in rows(place, "SELECT * FROM entries ORDER BY entry"):
         hold = entry["hold"]
         if entry["kind"] == "overrun":
             assert hold in made.ended
@@ -185,6 +203,7 @@ def trail(file: Path) -> Trail:
             assert entry["kind"] in {"settle", "release"}
             given = made.open.pop(hold)
             made.ended.add(hold)
+            made.submissions.append((given, entry))
             for total in _touched(made, given):
                 total.held -= given["micros"]
                 total.images_held -= given["images"]
@@ -194,7 +213,26 @@ def trail(file: Path) -> Trail:
                 total.pixels_settled += entry["pixels"]
         for account, total in made.sums.items():
             made.highest[account] = max(made.highest[account], total.used("usd"))
+    made.submissions += [(given, None) for given in made.open.values()]
     return made
+
+
+def added_up(made: Trail, scope: str, label: str) -> Sum:
+    """What a balance has to be: the sum over the submissions whose hold was made in its time."""
+    begins, ends = interval(label)
+    total = Sum()
+    for given, end in made.submissions:
+        scopes = {f"{kind}:{given[kind]}" for kind in ("key", "team", "org")} | {
+            f"user:{given['team']}/{given['user']}"
+        }
+        if scope not in scopes or not begins <= given["at"] < ends:
+            continue
+        names = (
+            ("held", "images_held", "pixels_held") if end is None else ("settled", "images_settled", "pixels_settled")
+        )
+        for name, amount in zip(names, ("micros", "images", "pixels"), strict=True):
+            setattr(total, name, getattr(total, name) + (end or given)[amount])
+    return total
 
 
 def _touched(made: Trail, hold: dict[str, Any]) -> Iterator[Sum]:
@@ -203,11 +241,14 @@ def _touched(made: Trail, hold: dict[str, Any]) -> Iterator[Sum]:
             yield made.sums[scope, window]
 
 
-def audit(file: Path) -> Trail:
+def audit(place: Place) -> Trail:
     """Hold the balances and the open holds against the entries; returns what these add up to."""
-    made = trail(file)
-    assert rolled_up(file) == dict(made.sums)
-    assert {row["hold"] for row in rows(file, "SELECT hold FROM holds")} == set(made.open)
+    made = trail(place)
+    kept = rolled_up(place)
+    for scope, label in kept:
+        assert kept[scope, label] == added_up(made, scope, label), (scope, label)
+    assert {account: each for account, each in kept.items() if account in made.sums} == dict(made.sums)
+    assert {row["hold"] for row in rows(place, "SELECT hold FROM holds")} == set(made.open)
     for total in made.sums.values():
         assert min(vars(total).values()) >= 0
     return made

@@ -26,11 +26,12 @@ from msgspec.structs import replace
 from providers.contract import Failure, Fault
 from proxy.events import LedgerPosted
 from proxy.ledger.accounts import Accounts, Budget
-from proxy.ledger.book import Ledger, Spent, budget_states, list_holds, usage
+from proxy.ledger.book import Ledger, list_holds
 from proxy.ledger.clerk import LENGTH, Clerk
 from proxy.ledger.engine import FILE, connect, open_ledger
-from proxy.ledger.orders import Close, Held, Outcome, Refused, Repeated
+from proxy.ledger.orders import Close, Held, Refused, Repeated
 from proxy.ledger.scribe import Scribe
+from proxy.ledger.standing import budget_states
 from tests.ledger.posted import HOUR, Clock, Desk, audit, moment, record, release, reserve, rows, settle
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -359,30 +360,6 @@ async def test_what_a_server_sent_before_it_died_is_written(file: Path) -> None:
 
 
 # Reports, from a ledger whose time is set.
-
-
-async def test_usage_adds_up_what_was_settled_by_team_key_offer_and_day(desk: Desk) -> None:
-    key, other = desk.team(Budget("usd", "total", 1000)), desk.team(team="other")
-    desk.closed(settle(desk.hold(40, key=key), 30))
-    two = desk.post(reserve(40, 40, key=key))
-    assert isinstance(two, Held)
-    ends = tuple(Outcome(hold=hold.hold, kind="settle", micros=20, images=2) for hold in two.holds)
-    desk.closed(Close(outcomes=ends))
-    desk.closed(release(desk.hold(500, key=key)))
-    desk.hold(100, key=key)
-    desk.closed(settle(desk.hold(100, team="other", key=other), 80))
-    desk.clock.now += 24 * HOUR
-    late = desk.hold(100, key=key)
-    desk.closed(settle(late, 10_000))  # of which the budget has 830, and the rest is on the house
-    stub = {"provider": "stub", "model": "photo"}
-    today = Spent(team="acme", key=key, day="2026-11-22", requests=1, images=1, micros=830, **stub)
-    theirs = Spent(team="other", key=other, day="2026-11-21", requests=1, images=1, micros=80, **stub)
-    before = Spent(team="acme", key=key, day="2026-11-21", requests=2, images=5, micros=70, **stub)
-    with desk.engine.connect().execution_options(reads=True) as connection:
-        assert usage(connection) == [today, theirs, before]
-        assert usage(connection, team="acme") == [today, before]
-        assert usage(connection, since=desk.clock.now) == [today]
-        assert usage(connection, team="nobody") == []
 
 
 async def test_budgets_stand_as_of_the_moment_asked_about(desk: Desk) -> None:

@@ -10,6 +10,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -26,13 +28,17 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from msgspec import Struct
+from sqlalchemy import insert
 
 from proxy.ledger.accounts import Accounts, Budget
-from proxy.ledger.book import budget_states, end_hold
+from proxy.ledger.book import end_hold
 from proxy.ledger.clerk import Clerk
-from proxy.ledger.engine import connect
+from proxy.ledger.engine import Place, connect
 from proxy.ledger.orders import Answer, Close, Closed, Held, Order, Outcome, Refused, Reserve
+from proxy.ledger.standing import budget_states
+from proxy.ledger.tables import keys, teams
 from tests.ledger.posted import HOUR, Clock, Sum, Trail, audit, moment, record, reserve, rows, windows_of
+from tests.servers import TEMPLATE, Postgres
 
 KEYS = (("acme", "k1"), ("acme", "k2"), ("solo", "k3"))
 SCOPES = ("team:acme", "team:solo", "key:k1", "key:k2", "key:k3")
@@ -62,16 +68,16 @@ class LedgerMachine(RuleBasedStateMachine):
     Beside them a plain model: sums by scope and window, and the holds that are open.
     """
 
-    new: Path
+    new: Callable[[], tuple[Place, Callable[[], None]]]
+    """Makes an empty ledger; it is removed by calling what comes with it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
-        self.file = Path(shutil.copy(self.new, self.folder.name))
+        self.place, self.remove = self.new()
         self.clock = Clock(moment("2026-12-30 20:00"))
-        self.engine = connect(self.file)
+        self.engine = connect(self.place)
         self.accounts = Accounts(self.engine, self.clock)
-        self.clerks = [Clerk(self.file, self.clock) for _ in range(2)]
+        self.clerks = [Clerk(self.place, self.clock) for _ in range(2)]
         self.limits: dict[tuple[str, str, str], int] = {}
         self.sums: dict[tuple[str, str], Sum] = {}
         self.open: dict[str, Wanted] = {}
@@ -83,15 +89,16 @@ class LedgerMachine(RuleBasedStateMachine):
         for clerk in self.clerks:
             clerk.close()
         self.engine.dispose()
-        self.folder.cleanup()
+        self.remove()
 
     @initialize(limits=budgets)
     def begin(self, limits: dict[tuple[str, str, str], int]) -> None:
         with self.engine.begin() as connection:
-            connection.exec_driver_sql("INSERT INTO teams (team, created) VALUES ('acme', 0), ('solo', 0)")
-            for team, key in KEYS:
-                values = "(key, team, name, prefix, hash, test, created, grants) VALUES (?, ?, '', '', ?, 0, 0, '')"
-                connection.exec_driver_sql(f"INSERT INTO keys {values}", (key, team, key.encode()))
+            connection.execute(insert(teams), [{"team": team, "created": 0} for team in ("acme", "solo")])
+            made = {"prefix": "", "created": 0}
+            connection.execute(
+                insert(keys), [{"key": key, "team": team, "hash": key.encode(), **made} for team, key in KEYS]
+            )
         for limit, amount in limits.items():
             self._set(limit, amount)
 
@@ -126,13 +133,13 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(which=st.integers(0, 1))
     def a_clerk_is_replaced(self, which: int) -> None:
         self.clerks[which].close()
-        self.clerks[which] = Clerk(self.file, self.clock)
+        self.clerks[which] = Clerk(self.place, self.clock)
 
     # What must be so, after each of them.
 
     @invariant()
     def the_file_says_what_the_entries_say_and_what_the_model_says(self) -> None:
-        made = audit(self.file)
+        made = audit(self.place)
         assert {account: each for account, each in made.sums.items() if each != Sum()} == {
             account: each for account, each in self.sums.items() if each != Sum()
         }
@@ -235,7 +242,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert answer == Closed(0, 0)
 
     def _entered(self, outcome: Outcome) -> Closed:
-        found = rows(self.file, f"SELECT kind, micros FROM entries WHERE hold = '{outcome.hold}' AND kind != 'hold'")
+        found = rows(self.place, f"SELECT kind, micros FROM entries WHERE hold = '{outcome.hold}' AND kind != 'hold'")
         amounts_of = {row["kind"]: row["micros"] for row in found}
         return Closed(amounts_of[outcome.kind], amounts_of.get("overrun", 0))
 
@@ -266,10 +273,23 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
-def test_over_random_orders_no_limit_is_passed_and_every_micro_dollar_is_accounted_for(new: Path) -> None:
-    machine = type("Machine", (LedgerMachine,), {"new": new})
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_over_random_orders_no_limit_is_passed_and_every_micro_dollar_is_accounted_for(
+    engine: str, new: Path, request: pytest.FixtureRequest
+) -> None:
+    def in_a_file() -> tuple[Place, Callable[[], None]]:
+        folder = tempfile.TemporaryDirectory()
+        return Path(shutil.copy(new, folder.name)), folder.cleanup
+
+    def on_a_server() -> tuple[Place, Callable[[], None]]:
+        server: Postgres = request.getfixturevalue("postgres")
+        url = server.fresh(TEMPLATE)
+        return url, partial(server.drop, url)
+
+    made = in_a_file if engine == "sqlite" else on_a_server
+    machine = type("Machine", (LedgerMachine,), {"new": staticmethod(made)})
     hard = settings(
-        max_examples=30,
+        max_examples=30 if engine == "sqlite" else 10,
         stateful_step_count=25,
         deadline=None,
         suppress_health_check=list(HealthCheck),
@@ -284,15 +304,15 @@ from pathlib import Path
 from tests.ledger.test_invariant import spend
 print("ready", flush=True)
 sys.stdin.readline()
-print(spend(Path(sys.argv[1]), int(sys.argv[2])), flush=True)
+print(spend(sys.argv[1] if '://' in sys.argv[1] else Path(sys.argv[1]), int(sys.argv[2])), flush=True)
 """
 LIMIT = 20_000
 
 
-def spend(file: Path, seed: int) -> str:
-    """Hold and end at random as fast as the file allows, then end what is left; what was charged and overrun."""
+def spend(place: Place, seed: int) -> str:
+    """Hold and end at random as fast as the ledger allows, then end what is left; what was charged and overrun."""
     chance = random.Random(seed)
-    clerk = Clerk(file)
+    clerk = Clerk(place)
     charged = overrun = refused = 0
     held: list[str] = []
     for turn in range(80):
@@ -322,13 +342,13 @@ def spend(file: Path, seed: int) -> str:
 
 
 @pytest.mark.slow
-def test_processes_and_threads_at_one_file_never_pass_a_limit_together(file: Path) -> None:
-    engine = connect(file)
+def test_processes_and_threads_at_one_ledger_never_pass_a_limit_together(place: Place) -> None:
+    engine = connect(place)
     Accounts(engine).create_team("acme", (Budget("usd", "total", LIMIT),))
     engine.dispose()
     writers = [
         subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(file), str(seed)],
+            [sys.executable, "-c", WRITER, str(place), str(seed)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -340,7 +360,7 @@ def test_processes_and_threads_at_one_file_never_pass_a_limit_together(file: Pat
         assert writer.stdout is not None
         assert writer.stdout.readline() == "ready\n"
     said: list[str] = []
-    threads = [threading.Thread(target=lambda seed=seed: said.append(spend(file, seed))) for seed in (2, 3)]
+    threads = [threading.Thread(target=lambda seed=seed: said.append(spend(place, seed))) for seed in (2, 3)]
     for thread in threads:
         thread.start()
     for writer in writers:
@@ -351,12 +371,12 @@ def test_processes_and_threads_at_one_file_never_pass_a_limit_together(file: Pat
     for thread in threads:
         thread.join()
     told = [json.loads(each) for each in said]
-    made: Trail = audit(file)
+    made: Trail = audit(place)
     assert len(told) == 4
     assert made.open == {}
     assert 0.9 * LIMIT < made.highest["team:acme", "total"] <= LIMIT
     assert sum(refused for _, _, refused in told) > 0
-    turns = [row["key"] for row in rows(file, "SELECT key FROM entries ORDER BY entry")]
+    turns = [row["key"] for row in rows(place, "SELECT key FROM entries ORDER BY entry")]
     assert sum(one != other for one, other in pairwise(turns)) > 20  # they did write at the same time
     assert made.sums["team:acme", "total"].settled == sum(charged for charged, _, _ in told)
     assert made.overrun == sum(overrun for _, overrun, _ in told) > 0

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from msgspec.structs import replace
 
@@ -23,8 +21,10 @@ from proxy.ledger.orders import (
     Repeated,
     Ticketed,
 )
-from proxy.ledger.posting import Memory, Posting, StaleError
+from proxy.ledger.posting import Posting
+from proxy.ledger.recall import Memory
 from proxy.ledger.statements import Statements
+from proxy.ledger.writing import StaleError
 from tests.ledger.posted import HOUR, Desk, audit, moment, record, release, reserve, rows, settle, windows_of
 
 
@@ -47,10 +47,11 @@ def test_a_budget_takes_its_last_micro_dollar_and_not_one_more(desk: Desk, whose
     desk.hold(60, key=key)
     refused = desk.refused(41, key=key)
     scope = "team:acme" if whose == "team" else f"key:{key}"
-    assert refused == Refused(scope=scope, what="usd", window=window, limit=100, left=40, asked=41)
+    frees = {"day": moment("2026-11-22 00:00"), "month": moment("2026-12-01 00:00"), "total": None}[window]
+    assert refused == Refused(scope=scope, what="usd", window=window, limit=100, left=40, asked=41, frees=frees)
     desk.hold(40, key=key)
     assert desk.refused(1, key=key).left == 0
-    audit(desk.file)
+    audit(desk.place)
 
 
 @pytest.mark.parametrize("window", ["day", "month", "total"])
@@ -61,7 +62,7 @@ def test_pictures_are_limited_like_money(desk: Desk, whose: str, window: str) ->
     desk.closed(settle(desk.hold(7, images=3, key=key), 7, images=3))
     refused = desk.refused(7, images=3, key=key)
     scope = "team:acme" if whose == "team" else f"key:{key}"
-    assert refused == Refused(scope=scope, what="images", window=window, limit=5, left=2, asked=3)
+    assert replace(refused, frees=None) == Refused(scope=scope, what="images", window=window, limit=5, left=2, asked=3)
     desk.hold(7, images=2, key=key)
 
 
@@ -90,7 +91,7 @@ def test_a_refusal_names_the_budget_that_cannot_take_it_the_keys_own_first(
 def test_a_refused_job_leaves_nothing_behind(desk: Desk) -> None:
     key = desk.team(usd("total", 100))
     desk.refused(101, key=key, idempotency="again")
-    assert [rows(desk.file, f"SELECT * FROM {table}") for table in ("jobs", "holds", "entries")] == [[], [], []]
+    assert [rows(desk.place, f"SELECT * FROM {table}") for table in ("jobs", "holds", "entries")] == [[], [], []]
     desk.hold(100, key=key, idempotency="again")
 
 
@@ -115,8 +116,8 @@ def test_a_later_offer_of_the_same_job_is_held_anew_under_another_name(desk: Des
     assert isinstance(second, Held)
     assert second.holds[0].hold != held.holds[0].hold
     assert second.holds[0].job == held.holds[0].job
-    assert len(rows(desk.file, "SELECT * FROM jobs")) == 1
-    audit(desk.file)
+    assert len(rows(desk.place, "SELECT * FROM jobs")) == 1
+    audit(desk.place)
 
 
 def test_budgets_of_other_teams_and_keys_have_nothing_to_do_with_it(desk: Desk) -> None:
@@ -178,7 +179,7 @@ def test_a_window_begins_anew_at_midnight_utc_and_not_a_millisecond_before(
     assert desk.refused(1, key=key).window == window
     desk.clock.now = moment(first)
     desk.hold(100, key=key)
-    audit(desk.file)
+    audit(desk.place)
 
 
 def test_a_new_day_does_not_refill_a_month_nor_a_new_month_the_total(desk: Desk) -> None:
@@ -203,7 +204,7 @@ def test_a_hold_that_ends_tomorrow_is_paid_from_the_day_it_was_given(desk: Desk)
     assert desk.stands(window="2026-11") == (80, 0)
     assert desk.stands(window="2026-12-01") == (0, 0)
     desk.hold(100, key=key)
-    audit(desk.file)
+    audit(desk.place)
 
 
 # How holds end.
@@ -218,7 +219,7 @@ def test_a_hold_ends_once_whoever_comes_second(desk: Desk, kind: str) -> None:
     for again in (settle(hold, 60), release(hold), release(hold, "ambiguous")):
         assert desk.closed(again) == (0, 0)
     assert desk.stands() == (charged[0], 0)
-    audit(desk.file)
+    audit(desk.place)
 
 
 def test_a_hold_ends_once_within_one_group_and_within_one_order(desk: Desk) -> None:
@@ -228,13 +229,13 @@ def test_a_hold_ends_once_within_one_group_and_within_one_order(desk: Desk) -> N
     outcome = Outcome(hold=other, kind="settle", micros=20, images=1)
     assert desk.closed(Close(outcomes=(outcome, outcome))) == (20, 0)
     assert desk.stands() == (40, 0)
-    audit(desk.file)
+    audit(desk.place)
 
 
 def test_a_hold_that_never_was_costs_nothing(desk: Desk) -> None:
     desk.team()
     assert desk.closed(settle("job-x/0", 50)) == (0, 0)
-    assert rows(desk.file, "SELECT * FROM entries") == []
+    assert rows(desk.place, "SELECT * FROM entries") == []
 
 
 def test_what_is_not_spent_of_a_hold_can_be_spent_again(desk: Desk) -> None:
@@ -250,11 +251,11 @@ def test_a_hold_without_an_answer_keeps_its_money_until_it_ends(desk: Desk) -> N
     key = desk.team(usd("total", 100))
     hold = desk.hold(100, key=key)
     assert desk.closed(release(hold, "ambiguous")) == (0, 0)
-    assert [row["state"] for row in rows(desk.file, "SELECT state FROM holds")] == ["ambiguous"]
+    assert [row["state"] for row in rows(desk.place, "SELECT state FROM holds")] == ["ambiguous"]
     desk.refused(1, key=key)
     assert desk.closed(settle(hold, 100, images=0)) == (100, 0)
     assert desk.stands() == (100, 0)
-    audit(desk.file)
+    audit(desk.place)
 
 
 @pytest.mark.parametrize(
@@ -281,10 +282,10 @@ def test_a_bill_over_its_hold_takes_what_the_narrowest_budget_has_and_the_rest_i
     hold = desk.hold(50, key=key)
     assert desk.closed(settle(hold, cost)) == (charged, cost - charged)
     assert desk.stands() == (charged, others)
-    ends = rows(desk.file, "SELECT kind, micros, images FROM entries WHERE kind != 'hold'")
+    ends = rows(desk.place, "SELECT kind, micros, images FROM entries WHERE kind != 'hold'")
     house = [{"kind": "overrun", "micros": cost - charged, "images": 0}] if cost > charged else []
     assert ends == [{"kind": "settle", "micros": charged, "images": 1}, *house]
-    audit(desk.file)
+    audit(desk.place)
 
 
 def test_a_hold_is_charged_in_full_even_where_the_limit_was_lowered_below_it(desk: Desk) -> None:
@@ -314,7 +315,7 @@ def test_two_overruns_of_one_group_do_not_both_take_the_same_rest(desk: Desk) ->
 
 
 def state(desk: Desk, job: str) -> dict[str, object]:
-    (row,) = rows(desk.file, f"SELECT state, idempotency, finished, answer FROM jobs WHERE job = '{job}'")
+    (row,) = rows(desk.place, f"SELECT state, idempotency, finished, answer FROM jobs WHERE job = '{job}'")
     return row
 
 
@@ -376,7 +377,7 @@ def test_idempotency_keys_are_forgotten_by_age_except_those_of_open_jobs(desk: D
 def test_a_ticket_is_kept_with_its_hold(desk: Desk) -> None:
     hold = desk.hold(5, key=desk.team())
     assert desk.post(Ticketed(hold=hold, ticket="polling-url")) is None
-    assert rows(desk.file, "SELECT ticket FROM holds") == [{"ticket": "polling-url"}]
+    assert rows(desk.place, "SELECT ticket FROM holds") == [{"ticket": "polling-url"}]
     assert desk.post(Ticketed(hold="gone/0", ticket="x")) is None
 
 
@@ -391,7 +392,7 @@ def test_a_group_of_any_size_is_posted_whole(desk: Desk, size: int) -> None:
     ends: list[Order] = [settle(hold.hold, 2) if i % 3 else release(hold.hold) for i, hold in enumerate(holds)]
     answers = desk.clerk.post(ends)
     assert answers == [Closed(2, 0) if i % 3 else Closed(0, 0) for i in range(2 * size)]
-    assert audit(desk.file).open == {}
+    assert audit(desk.place).open == {}
 
 
 def test_within_a_group_what_one_order_holds_the_next_cannot(desk: Desk) -> None:
@@ -413,7 +414,7 @@ def test_within_a_group_what_one_order_gives_back_the_next_can_have(desk: Desk) 
     ]
     answers = desk.clerk.post(orders)
     assert [type(answer) for answer in answers] == [Held, type(None), Closed, Closed, Held]
-    assert len(audit(desk.file).open) == 1
+    assert len(audit(desk.place).open) == 1
 
 
 @pytest.mark.parametrize(
@@ -432,7 +433,7 @@ def test_a_bad_order_fails_alone_and_writes_nothing(desk: Desk, bad: Order) -> N
     answers: list[Answer] = desk.clerk.post([reserve(5, key="k"), bad, reserve(6, key="k")])
     assert [type(answer) for answer in answers] == [Held, Failed, Held]
     assert desk.stands() == (0, 18)
-    assert len(audit(desk.file).open) == 3
+    assert len(audit(desk.place).open) == 3
     desk.hold(1, key="k")
 
 
@@ -442,7 +443,7 @@ def test_a_bad_order_fails_alone_and_writes_nothing(desk: Desk, bad: Order) -> N
 def test_what_another_process_did_meanwhile_is_not_overlooked(desk: Desk) -> None:
     key = desk.team(usd("total", 100))
     hold = desk.hold(60, key=key)
-    other = Clerk(desk.file, desk.clock)
+    other = Clerk(desk.place, desk.clock)
     (answer,) = other.post([reserve(40, key=key)])
     assert isinstance(answer, Held)
     desk.refused(1, key=key)
@@ -451,12 +452,12 @@ def test_what_another_process_did_meanwhile_is_not_overlooked(desk: Desk) -> Non
     desk.hold(50, key=key)
     other.close()
     assert desk.stands() == (10, 90)
-    audit(desk.file)
+    audit(desk.place)
 
 
-def test_a_memory_that_another_made_false_writes_nothing(file: Path, desk: Desk) -> None:
+def test_a_memory_that_another_made_false_writes_nothing(desk: Desk) -> None:
     key = desk.team(usd("total", 100))
-    engine, memory = connect(file), Memory()
+    engine, memory = connect(desk.place), Memory()
     statements = Statements(engine.dialect)
     with engine.begin() as connection:
         (held,) = Posting(connection, statements, memory, desk.clock.now).post([reserve(60, key=key)])
@@ -466,16 +467,16 @@ def test_a_memory_that_another_made_false_writes_nothing(file: Path, desk: Desk)
     with pytest.raises(StaleError), engine.begin() as connection:
         Posting(connection, statements, memory, desk.clock.now).post([settle(hold, 60)])
     assert desk.stands() == (0, 0)
-    audit(file)
+    audit(desk.place)
     engine.dispose()
 
 
 def test_a_clerk_whose_memory_is_false_looks_again(desk: Desk) -> None:
     key = desk.team(usd("total", 100))
     hold = desk.hold(60, key=key)
-    desk.clerk._driver.execute("DELETE FROM holds")  # nobody else can, without its noticing
+    desk.clerk._transactions.connection.exec_driver_sql("DELETE FROM holds")  # nobody else can, without its noticing
     assert desk.closed(settle(hold, 60)) == (0, 0)
-    assert [row["kind"] for row in rows(desk.file, "SELECT kind FROM entries")] == ["hold"]
+    assert [row["kind"] for row in rows(desk.place, "SELECT kind FROM entries")] == ["hold"]
 
 
 # By hand.
@@ -496,14 +497,14 @@ def test_a_hold_is_ended_by_hand_by_the_same_rules(
     key = desk.team(usd("total", 80))
     hold = desk.hold(50, images=2, key=key)
     assert end_hold(desk.engine, hold, amount, desk.clock.now) == closed
-    (end,) = rows(desk.file, "SELECT * FROM entries WHERE kind IN ('settle', 'release')")
+    (end,) = rows(desk.place, "SELECT * FROM entries WHERE kind IN ('settle', 'release')")
     assert (end["kind"], end["micros"], end["images"]) == entry
     assert end["detail"] == "ended by hand"
     assert end_hold(desk.engine, hold, amount, desk.clock.now) is None
     assert desk.closed(settle(hold, 50)) == (0, 0)
     assert desk.stands() == (closed.charged, 0)
     desk.hold(80 - closed.charged, key=key)
-    audit(desk.file)
+    audit(desk.place)
 
 
 def test_a_hold_that_is_not_there_cannot_be_ended_by_hand(desk: Desk) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import stat
-from pathlib import Path
 
 import pytest
 from hypothesis import assume, given
@@ -140,43 +138,10 @@ def test_nothing_guessed_leads_anywhere(path: str) -> None:
     assert links().read(path) is None
 
 
-# The secret.
-
-
-def test_the_secret_is_made_once_and_links_outlive_a_restart(tmp_path: Path) -> None:
-    link = name(Links.with_secret_in(tmp_path, 60))
-    assert Links.with_secret_in(tmp_path, 60).read(link) == STORED
-
-
-def test_every_folder_has_a_secret_of_its_own_that_only_its_owner_reads(tmp_path: Path) -> None:
-    one, two = tmp_path / "one", tmp_path / "two"
-    for folder in (one, two):
-        folder.mkdir()
-    link = name(Links.with_secret_in(one, 60))
-    assert Links.with_secret_in(two, 60).read(link) is None
-    secrets = [(folder / "links.secret").read_bytes() for folder in (one, two)]
-    assert [len(secret) for secret in secrets] == [32, 32]
-    assert secrets[0] != secrets[1]
-    assert stat.S_IMODE((one / "links.secret").stat().st_mode) == 0o600
-    assert [path.name for path in one.iterdir()] == ["links.secret"]
-
-
-@pytest.mark.parametrize("left", [b"", b"half"])
-def test_a_secret_a_crash_left_unwritten_is_not_used(tmp_path: Path, left: bytes) -> None:
-    """Whoever knows that the secret is empty can make links."""
-    (tmp_path / "links.secret").write_bytes(left)
-    made = Links.with_secret_in(tmp_path, 60)
-    assert made.read(name(Links(left, 60))) is None
-    assert Links.with_secret_in(tmp_path, 60).read(name(made)) == STORED
-
-
-def test_a_secret_that_cannot_be_written_is_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "rename", full)
-    with pytest.raises(OSError, match="No space"):
-        Links.with_secret_in(tmp_path, 60)
-    monkeypatch.undo()
-    assert not (tmp_path / "links.secret").exists()
-    assert Links.with_secret_in(tmp_path, 60).read(name(Links(b"", 60))) is None
+@pytest.mark.parametrize(("later", "left"), [(0, 60), (0.5, 60), (59, 1), (59.9, 1), (60, None)])
+def test_a_link_says_for_how_long_it_works(later: float, left: int | None) -> None:
+    clock = Clock()
+    made = links(clock=clock)
+    link = name(made)
+    clock.now = NOW + later
+    assert made.lives(link) == (None if left is None else (STORED, left))

@@ -83,7 +83,7 @@ async def test_a_link_to_a_picture_given_again_works_as_long_as_any_other(tmp_pa
     async with home_of(tmp_path, vendor) as home:
         key = home.key("acme", "1/total")
         assert said(await home.post(key, SEEDED)) == MISS
-        (file,) = (home.data / "pictures").glob("*/*")
+        (file,) = (home.data / "pictures").glob("*/*.png")
         os.utime(file, (1, 1))
         again = await home.post(key, {**SEEDED, "response_format": "url"})
         assert said(again) == HIT

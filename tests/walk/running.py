@@ -8,17 +8,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import openai
 import yaml
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 
 from proxy.ledger.accounts import Accounts, Budget, parse_budget, parse_count
-from proxy.ledger.engine import FILE, connect, open_ledger
+from proxy.ledger.engine import connect, open_ledger, place_of
 from proxy.ledger.tables import balances, entries, holds, jobs
 
 READY_S = 30
@@ -27,16 +27,28 @@ READY_S = 30
 class Running:
     """A server that is up, and what a test asks of it."""
 
-    def __init__(self, folder: Path, config: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: Mapping[str, Any],
+        environ: Mapping[str, str] | None = None,
+        *,
+        data: Path | None = None,
+        options: Sequence[str] = (),
+    ) -> None:
+        """`data`: a data folder that it shares with others; `options`: what else `serve` is told."""
         self.folder = folder
-        self.data = folder / "data"
+        self.data = data or folder / "data"
+        self.options = options
         self.config = folder / "config.yaml"
         self.config.write_text(yaml.safe_dump(dict(config)))
         self.environ = dict(environ or {})
         self.base = ""
+        self.url: str | None = config.get("ledger", {}).get("url")
+        """Of the ledger, where it is not a file in the data folder."""
         self._process: subprocess.Popen[str] | None = None
         self._clients: list[openai.OpenAI] = []
-        open_ledger(self.data).dispose()
+        open_ledger(self.data, self.url).dispose()
 
     def start(self) -> None:
         """Start, and wait for the one line it says when it is ready."""
@@ -44,7 +56,8 @@ class Running:
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "proxy", "serve", "--port", "0"),
-                *("--config", str(self.config), "--data", str(self.data)),
+                *("--config", str(self.config), "--data", str(self.data), "--no-bootstrap"),
+                *self.options,
             ],
             stdout=subprocess.PIPE,
             stderr=log,
@@ -99,9 +112,13 @@ class Running:
 
     def key(self, team: str, *limits: str, test: bool = False, key_limits: tuple[Budget, ...] = ()) -> str:
         """A new team with limits as the command line writes them, and a key of it."""
-        accounts = Accounts(open_ledger(self.data))
-        accounts.create_team(team, tuple(_limit(limit) for limit in limits))
-        return accounts.create_key(team, test=test, limits=key_limits)[1]
+        engine = open_ledger(self.data, self.url)
+        try:
+            accounts = Accounts(engine)
+            accounts.create_team(team, tuple(_limit(limit) for limit in limits))
+            return accounts.create_key(team, test=test, limits=key_limits)[1]
+        finally:
+            engine.dispose()
 
     def client(self, key: str, **options: Any) -> openai.OpenAI:
         """The official client, as a product team would build it."""
@@ -111,11 +128,21 @@ class Running:
 
     def engine(self) -> Engine:
         """The ledger, for looking at."""
-        return connect(self.data / FILE)
+        return connect(place_of(self.data, self.url))
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A look into the ledger."""
+        engine = self.engine()
+        try:
+            with engine.connect().execution_options(reads=True) as connection:
+                yield connection
+        finally:
+            engine.dispose()
 
     def spent(self, team: str) -> tuple[int, int]:
         """What a team has settled and held in all, in micro-USD."""
-        with self.engine().connect().execution_options(reads=True) as connection:
+        with self.reading() as connection:
             found = connection.execute(
                 select(balances.c.settled, balances.c.held).where(
                     balances.c.scope == f"team:{team}", balances.c.window == "total"
@@ -126,7 +153,7 @@ class Running:
     def rows(self, table: str) -> list[dict[str, Any]]:
         """Every row of a table."""
         known = {"entries": entries, "jobs": jobs, "holds": holds}[table]
-        with self.engine().connect().execution_options(reads=True) as connection:
+        with self.reading() as connection:
             return [dict(row) for row in connection.execute(select(known)).mappings()]
 
     def log(self) -> list[dict[str, Any]]:
@@ -142,9 +169,11 @@ def _limit(text: str) -> Budget:
 
 
 @contextmanager
-def running(folder: Path, config: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Iterator[Running]:
+def running(
+    folder: Path, config: Mapping[str, Any], environ: Mapping[str, str] | None = None, **more: Any
+) -> Iterator[Running]:
     """A server, stopped at the end; a test that lets it stop uncleanly fails."""
-    server = Running(folder, config, environ)
+    server = Running(folder, config, environ, **more)
     server.start()
     try:
         yield server

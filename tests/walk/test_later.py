@@ -161,9 +161,9 @@ def test_messages_on_their_way_do_not_hold_up_a_stop(tmp_path: Path) -> None:
             nobody = {**ASYNC, "X-Darkroom-Webhook": "http://127.0.0.1:9/hook"}
             raw = client.images.with_raw_response.generate(**BOAT, extra_headers=nobody)
             fetched(client, raw.headers["location"])
-            eventually(lambda: list((server.data / "webhooks").iterdir()))
+            eventually(lambda: list((server.data / "letters").glob("*/*.letter")))
             server.close_clients()
             began = time.monotonic()
             assert server.stop() == 0
             assert time.monotonic() - began < 10
-            assert len(list((server.data / "webhooks").iterdir())) == 1
+            assert len(list((server.data / "letters").glob("*/*.letter"))) == 1

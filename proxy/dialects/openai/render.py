@@ -137,7 +137,7 @@ INVALID = "invalid_request_error"
 
 BY_CODE: Mapping[Code, tuple[int, str, str | None]] = {
     Code.UNAUTHENTICATED: (401, INVALID, "invalid_api_key"),
-    Code.FORBIDDEN: (403, INVALID, "model_not_found"),
+    Code.FORBIDDEN: (403, INVALID, "insufficient_permissions"),
     Code.UNKNOWN_ROUTE: (404, INVALID, "unknown_url"),
     Code.WRONG_METHOD: (405, INVALID, "method_not_supported"),
     Code.UNKNOWN_MODEL: (404, INVALID, "model_not_found"),
@@ -214,5 +214,7 @@ def render_error(failure: Failure) -> Outgoing:
 
 def _error(failure: Failure) -> tuple[int, dict[str, Any]]:
     status, kind, code = BY_CODE[failure.code] if failure.code is not None else BY_FAULT[failure.fault]
+    if failure.code is Code.FORBIDDEN and failure.field == "model":
+        code = "model_not_found"  # that is how this API says that a project has no access to one
     param = PARAMS.get(failure.field, failure.field) if failure.field else None
     return status, {"message": failure.detail, "type": kind, "param": param, "code": code}

@@ -10,7 +10,10 @@ from proxy.dialects.documents import Document, Earlier, Example, Field
 
 OWN = "darkroom"
 """In the place of a dialect's name."""
-SAYS = "What the server tells of itself and of requests, whatever dialect they were in."
+SAYS = (
+    "What the server tells of itself and of requests, whatever dialect they were in. What operators ask is told of at"
+    " `/admin/v1/openapi.json`, to keys with the grant `admin`."
+)
 GENERATIONS = "POST /v1/images/generations"
 REQUEST = Earlier(shown="REQUEST_ID", route=GENERATIONS, header="x-request-id")
 PICTURE = Earlier(shown="TOKEN.png", route=GENERATIONS, path=("data", 0, "url"))
@@ -53,6 +56,13 @@ DOCUMENTS: Mapping[str, Document] = {
         fields=_named("id", "The `x-request-id` of the answer, or the id that a dialect gave."),
         examples=(Example(parts={"id": REQUEST}),),
     ),
+    "DELETE /v1/darkroom/requests/{id:str}": Document(
+        says="Deletes what is kept of a request that has ended, for its team: its pictures, but for those that another"
+        " request has as well, its body, its answer and its plan. What it did cost stays in the ledger. 409 while it is"
+        " under way.",
+        fields=_named("id", "The `x-request-id` of the answer, or the id that a dialect gave."),
+        examples=(Example(parts={"id": REQUEST}),),
+    ),
     "POST /v1/darkroom/plan": Document(
         says="Tells which offers would serve a request, in order, and why each other would not. Costs nothing, and"
         " holds nothing. A list of requests is answered with a list of plans.",
@@ -66,24 +76,8 @@ DOCUMENTS: Mapping[str, Document] = {
         examples=(Example(json={"requests": [{"body": _BOAT, "times": 100}], "at_once": 4}),),
     ),
     "GET /v1/darkroom/webhook-secret": Document(
-        says="The secret that verifies what this key's webhooks are sent, as Standard Webhooks writes it: `whsec_…`."
-    ),
-    "POST /admin/v1/reload": Document(
-        says="Reads the configuration and the prices again. They hold from the next request on, whole; where anything"
-        " is wrong with them, the answer says what, and everything stays as it was. For keys with the grant `admin`.",
-    ),
-    "POST /admin/v1/replay": Document(
-        says="Plans recorded requests again under another policy, configuration or price book, against what happened."
-        " Nothing is spent. For keys with the grant `admin`.",
-        fields=(
-            _body("since", "string", "From when: `12h`, `30d`, or a day, `2026-11-01`; 30 days by default."),
-            _body("until", "string", "Up to when, that moment not included; now by default."),
-            _body("team", "string", "Only this team's requests."),
-            _body("policy", "string", "The policy that would decide; each request's own by default."),
-            _body("configuration", "string", "YAML: a whole configuration, or only what of it is to be otherwise."),
-            _body("called", "string", "What that is called where something is wrong with it."),
-            _body("prices", "string", "Price all of them with the book of that day; by default, of their own."),
-        ),
+        says="The secret that verifies what this key's webhooks are sent, as Standard Webhooks writes it: `whsec_…`;"
+        " and the one of what its team's webhook is told of budgets."
     ),
     "GET /v1/temp-images/{name:str}": Document(
         says="A stored picture, to whoever has its link, for as long as the link works.",
@@ -120,6 +114,7 @@ REQUEST_HEADERS: Mapping[str, str] = {
     "X-Darkroom-Cache": "`off` has it made anew. `only-if-cached` takes a picture that was made for the same request, "
     "or 404. `allow` takes one even without a seed. With a seed, the same request gets the same picture, where the "
     "team may.",
+    "X-Darkroom-User": "Your own end user, whose budget holds as well; where the body names one, that one counts.",
     "Prefer": "`respond-async` answers 202 with a `location` as soon as the money is held; the answer is fetched "
     "there. `wait=10` waits so many seconds for it before that. Passed over where the answer streams.",
     "X-Darkroom-Webhook": "With `Prefer`: an https address that is told, signed, when the request has ended; the key's "

@@ -9,7 +9,7 @@ import msgspec
 from providers.contract import Code, Failure, Fault
 from proxy.dialects.contract import Outgoing
 from proxy.edge.alive import Alive, every
-from proxy.edge.answering import BROKEN, refusal
+from proxy.edge.answering import BROKEN, refusal, unstored
 from proxy.edge.generating import headers
 from proxy.edge.generating.delivering import deliver
 from proxy.edge.generating.early import accept, come_back
@@ -31,6 +31,8 @@ async def attend(visit: Visit) -> None:
         visit.told["delivered"] = False
     except Failure as failure:
         status = await _refuse(visit, failure)
+    except OSError as error:  # of the store, before anything was bought
+        status = await _refuse(visit, unstored(error))
     except Exception:  # a mistake of ours: the caller gets the dialect's words for that, the log the traceback
         logging.getLogger(__name__).exception("%s broke", visit.id)
         status = await _refuse(visit, Failure(Fault.UNAVAILABLE, BROKEN, code=Code.INTERNAL))

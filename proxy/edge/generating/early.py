@@ -111,4 +111,5 @@ def _slip(visit: Visit, job: Job, incoming: Incoming) -> Slip:
         begins=visit.begins(),
         webhook=url,
         bearer=bearer,
+        owner=visit.desk.slips.owner,
     )

@@ -12,13 +12,14 @@ from msgspec.structs import replace
 from proxy.dialects.contract import Ask, Dialect, Generating, Incoming
 from proxy.edge.answering import request_id, request_uuid
 from proxy.edge.desk import Desk
+from proxy.edge.permission import check_spending
 from proxy.edge.preference import WEBHOOK
 from proxy.edge.preparing import Preparation
 from proxy.edge.wire import headers_of, query_of
 from proxy.events import RequestEnded
 from proxy.job import Answer, Job
 from proxy.ledger.accounts import Key
-from proxy.limits import Remaining
+from proxy.limits import Entry, Remaining
 from proxy.transport import Lease
 
 Speaker = tuple[Dialect, Generating]
@@ -40,13 +41,11 @@ class Visit:
         self.told: dict[str, Any] = {"operation": self.route.operation}
         """Fields of `RequestEnded`, as they become known."""
         self.key: Key | None = None
-        self.remaining: Remaining | None = None
-        """Of the key's requests, once it was let in."""
         self.goes_on = False
         """Its caller is answered, its work is not done: whoever does that ends it, nobody before."""
         self._speakers = speakers
         self._scope = scope
-        self._entered = False
+        self._entry: Entry | None = None
         self._lease: Lease | None = None
         self._taken = 0
 
@@ -55,9 +54,16 @@ class Visit:
         self.key = key = await self.desk.admission.authenticate(self.headers)
         if len(self._speakers) > 1 and key.dialect is not None:
             self._speak([each for each in self._speakers if each[0].name == key.dialect] or self._speakers)
-        self.remaining = await self.desk.admission.enter(key)
-        self._entered = True
+        check_spending(key)
+        announced = self.headers.get("content-length", "")
+        size = int(announced) if announced.isdecimal() else None
+        self._entry = await self.desk.admission.enter(key, size, unnamed=True)
         return key
+
+    @property
+    def remaining(self) -> Remaining | None:
+        """Of the key's requests, once it was let in."""
+        return None if self._entry is None else self._entry.remaining
 
     async def read(self, key: Key) -> tuple[Incoming, Ask, Job]:
         """The request as it came, what is asked for, and the job that is made of it. Raises `Failure`, GoneError."""
@@ -68,6 +74,7 @@ class Visit:
         if self.dialect.uuids:
             self.id = request_uuid()
         ask, job = await Preparation(self.desk, self.dialect, self.route, key, lease).job(self.id, incoming)
+        await self.desk.admission.name(self._entry, key, job.user or None)
         self.told |= {"model": job.request.model, "operation": job.request.operation}
         if self.desk.prompts:
             self.told["prompt"] = job.request.prompt
@@ -129,9 +136,8 @@ class Visit:
         """Count it out, give back what it took of memory, and tell of it; unless it goes on."""
         if self.goes_on:
             return
-        if self._entered and self.key is not None:
-            self.desk.admission.leave(self.key)
-            self._entered = False
+        entry, self._entry = self._entry, None
+        self.desk.admission.leave(entry)
         if self._lease is not None:
             self._lease.release()
         self.desk.intake.give(self._taken)

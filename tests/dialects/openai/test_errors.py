@@ -28,7 +28,7 @@ FAULTS: list[tuple[Fault, int, str, str | None]] = [
 ]
 CODES: list[tuple[Code, Fault, int, str, str | None]] = [
     (Code.UNAUTHENTICATED, Fault.REJECTED, 401, INVALID, "invalid_api_key"),
-    (Code.FORBIDDEN, Fault.REJECTED, 403, INVALID, "model_not_found"),
+    (Code.FORBIDDEN, Fault.REJECTED, 403, INVALID, "insufficient_permissions"),
     (Code.UNKNOWN_ROUTE, Fault.REJECTED, 404, INVALID, "unknown_url"),
     (Code.WRONG_METHOD, Fault.REJECTED, 405, INVALID, "method_not_supported"),
     (Code.UNKNOWN_MODEL, Fault.REJECTED, 404, INVALID, "model_not_found"),
