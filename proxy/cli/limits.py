@@ -41,8 +41,13 @@ def limit_options(command: Callable[..., T]) -> Callable[..., T]:
         click.option("--bytes-in-flight", metavar="N", help="Most bytes of requests at once."),
         click.option("--in-flight", metavar="N", help="Most requests at once."),
         click.option("--requests", metavar="N", help="Most requests a minute."),
-        click.option("--images", multiple=True, metavar="N/WINDOW", help="Most pictures a day, month or in total."),
-        click.option("--budget", multiple=True, metavar="USD/WINDOW", help="USD a day, month or in total: 100/month."),
+        click.option("--images", multiple=True, metavar="N/WINDOW", help="Most pictures a window: 500/day."),
+        click.option(
+            "--budget",
+            multiple=True,
+            metavar="USD/WINDOW",
+            help="USD a window: 100/month, 5/rolling-day, 100/month@Europe/Berlin.",
+        ),
     ):
         told = option(told)
     return told
