@@ -13,13 +13,13 @@ import psycopg
 import pytest
 
 from proxy.events import LedgerAway, LedgerBack
-from proxy.ledger import transactions
 from proxy.ledger.accounts import Accounts, Budget
 from proxy.ledger.clerk import Clerk
 from proxy.ledger.engine import connect
 from proxy.ledger.orders import Away, Back, Close, Closed, Held, Note, Outcome, Refused, Repeated
 from proxy.ledger.scribe import Scribe
 from proxy.ledger.transactions import OnServer, UnreachableError
+from proxy.ledger.transactions import server as transactions
 from tests.ledger.posted import audit, record, reserve, rows, settle
 from tests.servers import Postgres
 

@@ -1,19 +1,12 @@
-"""How a group of orders becomes one transaction: what differs between a file of one's own and a server for many.
-
-A SQLite file has one writer at a time, and what one transaction left is good for the next until somebody else wrote.
-In PostgreSQL many write at once: nothing is remembered of balances, rows are locked, and whatever a server may answer
-to a COMMIT, silence included, has a meaning.
-"""
+"""Transactions in PostgreSQL, where many write at once, connections break, and a COMMIT may stay without an answer."""
 
 from __future__ import annotations
 
 import secrets
 import time
 from collections.abc import Callable
-from pathlib import Path
 from random import Random
-from sqlite3 import Error as SqliteError
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -22,10 +15,9 @@ from proxy.ledger.engine import POSTING, connect
 from proxy.ledger.orders import Away, Back, Note
 from proxy.ledger.recall import Memory
 from proxy.ledger.statements import Statements
+from proxy.ledger.transactions.contract import LostError, UnreachableError
 from proxy.ledger.writing import StaleError
 
-TURNS = 8
-"""Times a group is posted before one of its orders is taken to be at fault."""
 PATIENCE_S = 60.0
 """Seconds a database may be away before its clerk gives up."""
 PAUSES_S = (0.05, 0.1, 0.2, 0.5, 1.0)
@@ -46,94 +38,6 @@ except ImportError:  # pragma: no cover  without the extra `postgres` there is n
 
     class PsycopgError(Exception):  # type: ignore[no-redef]
         """What nobody raises."""
-
-
-class UnreachableError(RuntimeError):
-    """The database was away for longer than anybody waits."""
-
-
-class LostError(RuntimeError):
-    """The connection was lost, and nothing of the transaction is there."""
-
-
-class Transactions(Protocol):
-    """One after the other, over one connection."""
-
-    statements: Statements
-    failures: tuple[type[Exception], ...]
-    """What the orders of a transaction, others at the same rows, or a lost connection can make of it."""
-
-    @property
-    def connection(self) -> Connection:
-        """What the transaction that was begun is on."""
-
-    def begin(self) -> Memory:
-        """Begin one; returns what is still known for certain. Raises UnreachableError."""
-
-    def commit(self) -> None:
-        """It is durable when this returns, and not there at all when this raises; UnreachableError leaves it open."""
-
-    def rollback(self) -> None:
-        """Take it back."""
-
-    def again(self, error: Exception, turn: int) -> bool:
-        """Whether posting the same orders once more may succeed, after an error of a transaction."""
-
-    def close(self) -> None:
-        """Close the connection."""
-
-
-def transactions_on(place: Path | str, tell: Callable[[Note], None]) -> Transactions:
-    """On the ledger at a place."""
-    return OnFile(place) if isinstance(place, Path) else OnServer(place, tell)
-
-
-class OnFile:
-    """In a SQLite file."""
-
-    failures: tuple[type[Exception], ...] = (SQLAlchemyError, SqliteError, OverflowError, StaleError)
-
-    def __init__(self, file: Path) -> None:
-        self._engine = connect(file)
-        self._connection = self._engine.connect().execution_options(own_transactions=True)
-        driver = self._connection.connection.driver_connection
-        assert driver is not None
-        self._driver = driver
-        self.statements = Statements(self._engine.dialect)
-        self._memory = Memory()
-        self._seen = -1
-
-    @property
-    def connection(self) -> Connection:
-        """As `Transactions`."""
-        return self._connection
-
-    def begin(self) -> Memory:
-        """Everything is remembered, unless another connection wrote since: then nothing is."""
-        self._driver.execute("BEGIN IMMEDIATE")
-        (seen,) = self._driver.execute("PRAGMA data_version").fetchone()
-        if seen != self._seen:
-            self._memory, self._seen = Memory(), seen
-        return self._memory
-
-    def commit(self) -> None:
-        """As `Transactions`."""
-        self._driver.execute("COMMIT")
-
-    def rollback(self) -> None:
-        """As `Transactions`."""
-        self._memory = Memory()  # it says what was not committed
-        if self._driver.in_transaction:
-            self._driver.execute("ROLLBACK")
-
-    def again(self, error: Exception, turn: int) -> bool:
-        """Only where the memory misled it, which is gone."""
-        return isinstance(error, StaleError)
-
-    def close(self) -> None:
-        """As `Transactions`."""
-        self._connection.close()
-        self._engine.dispose()
 
 
 class OnServer:
