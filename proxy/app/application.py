@@ -26,6 +26,9 @@ REPORTS = 2
 """Reports that are added up at once for operators: each takes a core for its time."""
 
 
+HANGUP = "SIGHUP"
+
+
 class Application:
     """What a server runs. A request ends by the configuration it began with."""
 
@@ -37,6 +40,8 @@ class Application:
         self._environ = environ
         self._again = again
         self._turn = asyncio.Lock()
+        self.pass_on: Callable[[], None] | None = None
+        """Has the other servers of a crew read the configuration again, too."""
         self._replaying, self._reporting = asyncio.Semaphore(1), asyncio.Semaphore(REPORTS)
         self._take(Service(setup, premises, self._administration()))
 
@@ -56,8 +61,8 @@ class Application:
     async def reload(self, by: str) -> list[str]:
         """Read the configuration and the prices again, and go by them from the next request on.
 
-        `by`: whose wish that is, for the record. Returns the rows that have changed. Raises ConfigError, and everything
-        stays as it was: nothing is taken in part.
+        `by`: whose wish that is, for the record; where it is a key's, the whole crew does the same. Returns the rows
+        that have changed. Raises ConfigError, and everything stays as it was: nothing is taken in part.
         """
         async with self._turn:
             try:
@@ -68,6 +73,8 @@ class Application:
             self.premises.adopt(service.setup)
             self._take(service)
             self.tell_loaded(by, changed)
+            if by != HANGUP and self.pass_on is not None:
+                self.pass_on()
             return changed
 
     def tell_loaded(self, by: str, changed: list[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import socket
 import sys
@@ -15,7 +16,7 @@ from typing import Any, cast
 import uvicorn
 
 from proxy.app import premises
-from proxy.app.application import Application, ended, opened
+from proxy.app.application import HANGUP, Application, ended, opened
 from proxy.app.beside import beside
 from proxy.app.bootstrap import say_first_key
 from proxy.config import Config, ConfigError
@@ -72,6 +73,7 @@ async def serve(
         watching = asyncio.create_task(_stop_without(ledger, listening))
         if given is not None:
             asyncio.get_running_loop().add_reader(sys.stdin.fileno(), listening.orphaned)
+            app.pass_on = _tell_the_crew
         async with _administered(app, shared=given is not None):
             await listening.serve(None if given is None else [given])
         await ended(watching)
@@ -129,11 +131,16 @@ class _Listening(uvicorn.Server):
     def _reload(self) -> None:
         async def reload() -> None:
             with suppress(ConfigError):  # what is wrong with it was told as an event
-                await self._app.reload("SIGHUP")
+                await self._app.reload(HANGUP)
 
         task = asyncio.create_task(reload())
         self._reloads.add(task)
         task.add_done_callback(self._reloads.discard)
+
+
+def _tell_the_crew() -> None:
+    """The parent passes it on to all of its workers, this one among them, which then finds nothing new."""
+    os.kill(os.getppid(), signal.SIGHUP)
 
 
 async def _stop_without(ledger: Ledger, listening: uvicorn.Server) -> None:

@@ -26,7 +26,11 @@ class AccountTurned(Happening, frozen=True, kw_only=True, tag=True):
 
 
 class OfferMeasured(Happening, frozen=True, kw_only=True, tag=True):
-    """How an offer did in the last minutes; told now and then. A figure nobody can state yet is None."""
+    """How an offer did in the last minutes; told now and then. A figure nobody can state yet is None.
+
+    It is what the server that tells it knows: of several that share what they measure, each tells of the requests of
+    all. Whoever puts their figures together takes the highest or the mean, never the sum.
+    """
 
     provider: str
     model: str

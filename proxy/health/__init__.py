@@ -4,8 +4,8 @@ Fed by what happened to real requests and by nothing else: a health check never 
 several accounts, each has a breaker of its own for every offer: a key that is refused, or a limit that is reached,
 takes out that account only, and the offer is out when all its accounts are.
 
-Servers share the room at accounts and what turns breakers. Errors and pace each measures by itself: a share of a
-server's own requests says as much, and what is slow for one may be its own network.
+Servers share the room at accounts, what turns breakers, and what they count of errors and pace: a window is that of
+all servers' requests, within about a second. Failures in a row each counts by itself, for its own have an order.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from proxy.health.accounts import Accounts, Asking
 from proxy.health.breaker import COUNTED, CREDENTIAL_S, LONGEST_S, REFUSING, THROTTLED_S, Breakers, What
 from proxy.health.elsewhere import Elsewhere, Kind
 from proxy.health.pace import FRESH_S, Paces
-from proxy.health.standings import AccountStanding, Thresholds
+from proxy.health.pooled import Later, Pooled
+from proxy.health.standings import AccountStanding, Thresholds, account_standings
 from proxy.health.turns import Share
-from proxy.health.window import Window
+from proxy.health.window import Counts
 from proxy.lines import Lane, Line
 from proxy.policy import Standing
 from proxy.shared import Shared
@@ -57,8 +58,11 @@ class Health:
         *,
         shared: Shared | None = None,
         clock: Callable[[], float] = time.monotonic,
+        later: Later | None = None,
     ) -> None:
-        """`lines`: how each provider is reached, by its name; `shared`: what other servers hear of, and count."""
+        """`lines`: how each provider is reached, by its name; `shared`: what other servers hear of, and count; `later`:
+        see `Pooled`.
+        """
         self._tell = tell
         self._opens = thresholds
         self._clock = clock
@@ -69,7 +73,10 @@ class Health:
         if shared is not None:
             kinds: dict[Kind, Breakers] = {"offer": self._offers, "account": self._of_accounts}
             Elsewhere(shared.board, kinds, self._accounts, self._heard, clock)
-        self._paces = Paces(thresholds.window_s)
+        pooled = None
+        if shared is not None and shared.gates is not None:
+            pooled = Pooled(shared.board, self._observed, later)
+        self._paces = Paces(thresholds.window_s, pooled)
         self._standings: dict[str, Standing] = {}
         self._fresh_until = 0.0
 
@@ -112,17 +119,7 @@ class Health:
 
     def accounts(self) -> list[AccountStanding]:
         """What is known of every account we have, in the order of the configuration."""
-        out: dict[tuple[str, str], dict[str, str]] = {}
-        for name, state in self._of_accounts.states().items():
-            account, _, offer = name.partition(" ")
-            if state != "closed":
-                out.setdefault((offer.partition("/")[0], account), {})[offer] = state
-        return [
-            AccountStanding(
-                provider, lane.name, in_flight, waiting, lane.concurrency, out.get((provider, lane.name), {})
-            )
-            for provider, lane, in_flight, waiting in self._accounts.busy()
-        ]
+        return account_standings(self._of_accounts.states(), self._accounts.busy())
 
     def p95(self, offer: str) -> float | None:
         """Seconds that nineteen of twenty of an offer's latest requests took at most; None where nobody can say yet."""
@@ -174,10 +171,9 @@ class Health:
         if self._is_gone(offer):
             return
         now = self._clock()
-        window = self._paces.window(offer)
-        window.served(now, seconds)
+        self._paces.served(offer, now, seconds)
         if self._offers.succeeded(offer):
-            window.pardon(now)
+            self._paces.pardon(offer, now)
         if lane is not None:
             self._accounts.succeeded(offer, lane)
 
@@ -187,7 +183,7 @@ class Health:
         """A request failed; a fault of the request's own says nothing about the offer."""
         if self._is_gone(offer):
             return
-        window = self._paces.window(offer)
+        self._paces.window(offer)  # it was asked
         if lane is not None and fault in REFUSING and not self._accounts.is_current(offer, lane):
             self._offers.forget_trial(offer)  # what is said to a key that is not used any more
             return
@@ -200,13 +196,13 @@ class Health:
             self._accounts.forget_trial(offer, lane)
         self._offers.failed(offer, fault, detail, retry_after)
         if fault in COUNTED:
-            self._count(offer, window, fault, detail)
+            now = self._clock()
+            self._paces.failed(offer, now)
+            self._check_rate(offer, now, fault, detail)
 
-    def _count(self, offer: str, window: Window, fault: Fault, detail: str) -> None:
-        """Note a failure; the offer is out once so large a share of its requests fail."""
-        now = self._clock()
-        window.failed(now)
-        failed, requests = window.counts(now)
+    def _check_rate(self, offer: str, now: float, fault: Fault, detail: str) -> None:
+        """An offer is out once so large a share of its requests, at all servers, fail."""
+        failed, requests = self._paces.window(offer).counts(now)
         if requests >= self._opens.least and failed >= self._opens.rate * requests and self._offers.usable(offer):
             self._offers.open(offer, None, fault, f"failed {failed} of its last {requests} requests: {detail}")
 
@@ -275,12 +271,21 @@ class Health:
         """Another server found something, and its breaker here has turned."""
         if kind == "offer":
             if what == "closed":
-                self._paces.window(offer).pardon(self._clock())
+                self._paces.pardon(offer, self._clock())
             return
         if what == "opened":
             self._check_accounts(offer)
         if what != "tried":
             self._accounts.look_again(offer)
+
+    def _observed(self, offer: str, counts: Counts) -> None:
+        """Another server had requests."""
+        if self._is_gone(offer):
+            return
+        now = self._clock()
+        self._paces.add(offer, now, counts)
+        if counts.failed:
+            self._check_rate(offer, now, Fault.UNAVAILABLE, "some of them at another server")
 
     def _offer_turned(self, offer: str, state: str, why: str) -> None:
         self._tell(BreakerTurned(offer=offer, state=state, why=why))

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from msgspec import Struct
 
 from proxy.events import OfferMeasured
-from proxy.health.window import Measured, Window
+from proxy.health.pooled import Pooled
+from proxy.health.window import Counts, Measured, Window
 
 FRESH_S = 0.5
 """What was measured is measured anew no more often: to look at it costs every request."""
@@ -23,9 +24,10 @@ class _Seen(Struct):
 class Paces:
     """How every offer does that was ever asked. Whoever calls has the clock."""
 
-    def __init__(self, window_s: float) -> None:
-        """`window_s`: how far back is looked."""
+    def __init__(self, window_s: float, pooled: Pooled | None = None) -> None:
+        """`window_s`: how far back is looked; `pooled`: by whom other servers are told, where there are any."""
         self._window_s = window_s
+        self._pooled = pooled
         self._seen: dict[str, _Seen] = {}
 
     def __iter__(self) -> Iterator[str]:
@@ -47,13 +49,35 @@ class Paces:
             seen = self._seen[offer] = _Seen(Window(self._window_s))
         return seen.window
 
+    def served(self, offer: str, now: float, seconds: float) -> None:
+        """A request was served here, and took so long."""
+        self.window(offer).served(now, seconds)
+        if self._pooled is not None:
+            self._pooled.served(offer, seconds)
+
+    def failed(self, offer: str, now: float) -> None:
+        """A request failed here, and not by its own fault."""
+        self.window(offer).failed(now)
+        if self._pooled is not None:
+            self._pooled.failed(offer)
+
+    def add(self, offer: str, now: float, counts: Counts) -> None:
+        """Another server had so many."""
+        self.window(offer).add(now, counts)
+
+    def pardon(self, offer: str, now: float) -> None:
+        """What failed is forgotten."""
+        self.window(offer).pardon(now)
+        if self._pooled is not None:
+            self._pooled.pardon(offer)
+
     def measured(self, offer: str, now: float) -> Measured:
         """What is known of an offer, at most FRESH_S old; nothing of one that was never asked."""
         seen = self._seen.get(offer)
         return Measured() if seen is None else _fresh(seen, now)
 
     def news(self, now: float) -> Iterator[OfferMeasured]:
-        """What has changed since this was last asked."""
+        """What this server knows, of all servers' requests, where that has changed since this was last asked."""
         for offer, seen in self._seen.items():
             measured = _fresh(seen, now)
             if measured != seen.told:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
+
+from proxy.lines import Lane
 
 
 class Thresholds(Struct, frozen=True, kw_only=True):
@@ -36,3 +38,16 @@ class AccountStanding(Struct, frozen=True):
     """How many it takes at once; None where nobody knows."""
     out: Mapping[str, str]
     """The states of its breakers that are not closed, by offer; of an only account, the offers' own say it."""
+
+
+def account_standings(states: Mapping[str, str], busy: Iterable[tuple[str, Lane, int, int]]) -> list[AccountStanding]:
+    """Every account there is, of the breakers' states by their names, and of who is at which account and waits."""
+    out: dict[tuple[str, str], dict[str, str]] = {}
+    for name, state in states.items():
+        account, _, offer = name.partition(" ")
+        if state != "closed":
+            out.setdefault((offer.partition("/")[0], account), {})[offer] = state
+    return [
+        AccountStanding(provider, lane.name, in_flight, waiting, lane.concurrency, out.get((provider, lane.name), {}))
+        for provider, lane, in_flight, waiting in busy
+    ]

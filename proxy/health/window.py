@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from array import array
 from math import log
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct, field
 
 SPANS = 10
 """What a window is divided into: it forgets a tenth of itself at a time."""
@@ -23,6 +24,23 @@ CLASSES = 66
 TELLING = 5
 """Fewer requests say nothing yet: one that failed would be all that did."""
 _PER_CLASS = 1 / log(FACTOR)
+
+Class = Annotated[int, Meta(ge=0, lt=CLASSES)]
+"""Seconds, by the class they are in."""
+Count = Annotated[int, Meta(ge=0, le=1_000_000)]
+"""Far more than a server has of anything in a second, and far less than a span can hold."""
+
+
+class Counts(Struct):
+    """What was counted of one offer for a moment, as it travels between servers."""
+
+    failed: Count = 0
+    seconds: dict[Class, Count] = field(default_factory=dict)
+    """How many were served within each class of seconds that had any."""
+
+    def __bool__(self) -> bool:
+        """Whether anything was."""
+        return self.failed > 0 or bool(self.seconds)
 
 
 class Measured(Struct, frozen=True, kw_only=True):
@@ -83,11 +101,19 @@ class Window:
         """A request was served, and took so long."""
         span = self._span(now)
         span.served += 1
-        span.seconds[_class_of(seconds)] += 1
+        span.seconds[class_of(seconds)] += 1
 
     def failed(self, now: float) -> None:
         """A request failed, and not by its own fault."""
         self._span(now).failed += 1
+
+    def add(self, now: float, counts: Counts) -> None:
+        """So many more were served, and failed, at once."""
+        span = self._span(now)
+        span.failed += counts.failed
+        for place, count in counts.seconds.items():
+            span.served += count
+            span.seconds[place] += count
 
     def pardon(self, now: float) -> None:
         """What failed is forgotten; what was served, and how fast, is not."""
@@ -126,8 +152,8 @@ class Window:
         return [span for span in self._spans if span.began >= oldest]
 
 
-def _class_of(seconds: float) -> int:
-    """Class `i` ends at `LEAST_S * FACTOR**i`."""
+def class_of(seconds: float) -> int:
+    """The class that seconds are in. Class `i` ends at `LEAST_S * FACTOR**i`."""
     if seconds <= LEAST_S:
         return 0
     return min(CLASSES - 1, int(log(seconds / LEAST_S) * _PER_CLASS) + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 import providers
 from providers.contract import Account, Failure, Fault
 from proxy.health import Asking, Health, Thresholds
+from proxy.health.pooled import EVERY_S
+from proxy.health.window import FACTOR
 from proxy.lines import Lane, Line
 from proxy.shared import Shared, Wakes
 from tests.shared.ends import LEASE_S, End, over_redis, until
@@ -67,6 +70,23 @@ async def test_what_one_finds_the_other_hears(ends: tuple[End, End]) -> None:
     assert not one.admit("v/m")
     two.succeeded("v/m", 1.0)
     await until(lambda: one.states()["v/m"] == "closed")
+
+
+async def test_what_one_measures_the_other_knows_and_nothing_counts_twice(ends: tuple[End, End]) -> None:
+    one, two = [health(end) for end in ends]
+    for _ in range(6):
+        one.succeeded("v/m", 2.0)
+    for _ in range(2):
+        two.failed("v/m", Fault.UNAVAILABLE, "no", None)
+
+    def know() -> list[tuple[int, int]]:
+        return [server._paces.window("v/m").counts(time.monotonic()) for server in (one, two)]
+
+    assert know() == [(0, 6), (2, 2)]
+    await until(lambda: know() == [(2, 8)] * 2)
+    assert two.p95("v/m") == one.p95("v/m") == pytest.approx(2.0, rel=FACTOR - 1)
+    await asyncio.sleep(EVERY_S * 1.2)
+    assert know() == [(2, 8)] * 2
 
 
 async def test_room_of_a_server_that_died_is_there_again_after_its_lease(redis_url: str) -> None:

@@ -17,6 +17,8 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from providers.contract import Image
+from proxy.ledger.accounts import Accounts
 from proxy.ledger.engine import FILE
 from tests.ledger.posted import audit
 from tests.walk.running import Running, eventually, running
@@ -81,6 +83,34 @@ def test_what_a_killed_server_had_a_ticket_for_is_taken_up_by_the_other_and_sett
 def hung_up_on_with(server: Running, key: str, idempotency: str) -> None:
     with pytest.raises(httpx.HTTPError):
         post(server, key, FLUX, idempotency_key=idempotency)
+
+
+def test_leonardos_jobs_are_polled_at_whichever_server_is_asked(tmp_path: Path) -> None:
+    vendor = PollingVendor()
+    with serving(vendor), two(tmp_path, flux(vendor)) as (one, other):
+        headers = {"authorization": f"Bearer {one.key('acme', '1/total')}"}
+        vendor.gate.clear()
+
+        def at_leonardo(server: Running) -> str:
+            return f"{server.base.removesuffix('/v1')}/api/rest/v1/generations"
+
+        size = {"width": 1024, "height": 1024}
+        body = {"prompt": "A boat", "num_images": 1, "modelId": "flux-pro-1.1", **size}
+        begun = httpx.post(at_leonardo(one), json=body, headers=headers)
+        assert begun.status_code == 200, begun.text
+        generation = begun.json()["sdGenerationJob"]["generationId"]
+
+        def told() -> dict[str, Any]:
+            answer = httpx.get(f"{at_leonardo(other)}/{generation}", headers=headers)
+            found: dict[str, Any] = answer.json()["generations_by_pk"]
+            return found
+
+        assert told()["status"] == "PENDING"
+        vendor.gate.set()
+        eventually(lambda: told()["status"] == "COMPLETE")
+        (picture,) = told()["generated_images"]
+        assert Image(httpx.get(picture["url"]).content).width == 1024  # as large as it was asked for
+        assert len(vendor.submits) == 1
 
 
 @pytest.mark.parametrize("repeats", [{"idempotency_key": "order-1"}, {"x_stainless_retry_count": "1"}])
@@ -208,6 +238,14 @@ def test_workers_reload_together_and_end_when_they_are_told(tmp_path: Path) -> N
     with running(tmp_path, config, options=("--workers", "2")) as server:
         psutil.Process(server.pid).send_signal(signal.SIGHUP)
         eventually(lambda: sum(event.get("by") == "SIGHUP" for event in server.log()) == 2)
+        engine = server.engine()
+        accounts = Accounts(engine)
+        accounts.create_team("ops")
+        admin = accounts.create_key("ops", grants=frozenset({"admin"}))[1]
+        engine.dispose()
+        url = f"{server.base.removesuffix('/v1')}/admin/v1/reload"
+        assert httpx.post(url, headers={"authorization": f"Bearer {admin}"}).status_code == 200
+        eventually(lambda: sum(event.get("by") == "SIGHUP" for event in server.log()) == 4)
         left = workers_of(server)
         assert server.stop() == 0
         assert not [each for each in left if each.is_running()]
