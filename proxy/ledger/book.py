@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, select
 
 from providers.contract import Failure, Fault
 from proxy.events import BudgetReached, LedgerPosted, Tell
-from proxy.ledger.clerk import now_ms
+from proxy.ledger.clock import now_ms
 from proxy.ledger.engine import patiently, posts
 from proxy.ledger.orders import (
     Answer,

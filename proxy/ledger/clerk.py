@@ -10,13 +10,13 @@ import signal
 import socket
 import struct
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from proxy.ledger.clock import now_ms
 from proxy.ledger.engine import Place
 from proxy.ledger.orders import Answer, Failed, Note, Order, Posted, Reply
 from proxy.ledger.posting import Posting
@@ -24,11 +24,6 @@ from proxy.ledger.transactions import TURNS, UnreachableError, transactions_on
 
 LENGTH = struct.Struct("!I")
 """What goes before every frame: its length."""
-
-
-def now_ms() -> int:
-    """Milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 class Clerk:

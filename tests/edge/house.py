@@ -19,7 +19,8 @@ from proxy.app import Application, opened
 from proxy.config import load
 from proxy.events import Tell
 from proxy.ledger.accounts import Accounts
-from proxy.ledger.clerk import Clerk, now_ms
+from proxy.ledger.clerk import Clerk
+from proxy.ledger.clock import now_ms
 from proxy.ledger.orders import Answer, Order
 from tests.walk.running import Running
 

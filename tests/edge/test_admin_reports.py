@@ -16,7 +16,7 @@ from sqlalchemy import insert
 
 from providers.contract import Fault
 from proxy.ledger.accounts import Accounts
-from proxy.ledger.clerk import now_ms
+from proxy.ledger.clock import now_ms
 from proxy.ledger.tables import entries
 from tests.edge.administering import Operator, administered, bought
 

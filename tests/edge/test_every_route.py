@@ -21,7 +21,7 @@ from providers.sandbox import DETAILS
 from proxy.dialects.contract import Dialect, Generating
 from proxy.ledger.accounts import Accounts, parse_budget, parse_count
 from proxy.ledger.book import end_hold
-from proxy.ledger.clerk import now_ms
+from proxy.ledger.clock import now_ms
 from tests.edge.examples import EXAMPLES, Example, filled, form
 from tests.edge.house import Visitor
 from tests.edge.town import CENTS, GENERATING, SHAPES, Team, Town, furnish, named, town, town_config, until

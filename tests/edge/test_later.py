@@ -27,7 +27,7 @@ from proxy.health import breaker
 from proxy.job import Job
 from proxy.ledger.accounts import Accounts, parse_budget, parse_count
 from proxy.ledger.book import end_hold
-from proxy.ledger.clerk import now_ms
+from proxy.ledger.clock import now_ms
 from proxy.store import DiskStore
 from tests.edge.examples import CLOUD, EXAMPLES, Example
 from tests.edge.house import Visitor

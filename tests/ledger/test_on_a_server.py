@@ -18,8 +18,9 @@ from proxy.ledger.clerk import Clerk
 from proxy.ledger.engine import connect
 from proxy.ledger.orders import Away, Back, Close, Closed, Held, Note, Outcome, Refused, Repeated
 from proxy.ledger.scribe import Scribe
-from proxy.ledger.transactions import OnServer, UnreachableError
+from proxy.ledger.transactions import UnreachableError
 from proxy.ledger.transactions import server as transactions
+from proxy.ledger.transactions.server import OnServer
 from tests.ledger.posted import audit, record, reserve, rows, settle
 from tests.servers import Postgres
 

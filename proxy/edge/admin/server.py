@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor
 from functools import partial
-from multiprocessing import get_context
 from typing import Annotated, Any
 
 from msgspec import Struct
@@ -44,12 +42,15 @@ async def replay(office: Office, asked: Asked) -> dict[str, Any]:
             raise Refusal(400, "invalid_value", f"{error.field}: {error}", error.field) from error
         except (ConfigError, AccountError) as error:
             raise Refusal(400, "invalid_value", str(error)) from error
-        except BrokenProcessPool as error:
+        except BrokenExecutor as error:
             raise Failure(Fault.UNAVAILABLE, "The replay was broken off.", retry_after=1.0) from error
 
 
 async def _apart(administration: Administration, question: Question) -> dict[str, Any]:
     """In a process of its own, so that no request waits for the seconds it takes."""
+    from concurrent.futures import ProcessPoolExecutor  # a twentieth of the time to the first answer, for a rare one
+    from multiprocessing import get_context
+
     pool = ProcessPoolExecutor(1, get_context("spawn"))
     try:
         work = partial(answer, administration.folder, administration.config(), question, dict(administration.environ))

@@ -13,11 +13,14 @@ from pathlib import Path
 from proxy.ledger.orders import Note
 from proxy.ledger.transactions.contract import TURNS, LostError, Transactions, UnreachableError
 from proxy.ledger.transactions.file import OnFile
-from proxy.ledger.transactions.server import OnServer
 
-__all__ = ["TURNS", "LostError", "OnFile", "OnServer", "Transactions", "UnreachableError", "transactions_on"]
+__all__ = ["TURNS", "LostError", "OnFile", "Transactions", "UnreachableError", "transactions_on"]
 
 
 def transactions_on(place: Path | str, tell: Callable[[Note], None]) -> Transactions:
     """On the ledger at a place."""
-    return OnFile(place) if isinstance(place, Path) else OnServer(place, tell)
+    if isinstance(place, Path):
+        return OnFile(place)
+    from proxy.ledger.transactions.server import OnServer  # psycopg takes longer to load than all the rest
+
+    return OnServer(place, tell)
