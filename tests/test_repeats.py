@@ -186,7 +186,7 @@ async def test_one_who_stops_waiting_takes_nothing_from_the_others(tmp_path: Pat
 
 
 async def test_a_kept_answer_comes_back_as_it_was_as_long_as_its_pictures_lie_there(tmp_path: Path) -> None:
-    async with desk(tmp_path, retry_s=900) as at:
+    async with desk(tmp_path, retry_s=900, wait_s=0.2) as at:
         job = at.job()
         answer = replace(await at.recorded(job), quoted=40_000, charged=30_000, attempts=2, quality="high")
         with pytest.raises(Failure) as caught:  # sent, and without an answer so far

@@ -203,7 +203,7 @@ def _uses(made: Trail, scope: str, what: str) -> list[tuple[int, int]]:
 def test_over_random_orders_no_limit_of_any_kind_is_passed(new: Path) -> None:
     machine = type("Machine", (LimitsMachine,), {"new": new})
     hard = settings(
-        max_examples=30,
+        max_examples=15,
         stateful_step_count=25,
         deadline=None,
         suppress_health_check=list(HealthCheck),
