@@ -19,7 +19,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.errors import FlakyStrategyDefinition
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
@@ -116,7 +115,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.open)
     @rule(data=st.data(), micros=st.none() | amounts)
     def end_by_hand(self, data: st.DataObject, micros: int | None) -> None:
-        hold = data.draw(st.sampled_from(sorted(self.open)))
+        hold = data.draw(st.sampled_from(list(self.open)))  # in order of their making: ids differ from run to run
         images = self.open[hold].images if micros else 0
         self._remember()
         closed = end_hold(self.engine, hold, micros, self.clock())
@@ -296,13 +295,7 @@ def test_over_random_orders_no_limit_is_passed_and_every_micro_dollar_is_account
         suppress_health_check=list(HealthCheck),
         phases=(Phase.reuse, Phase.generate),  # to make what failed smaller would take minutes of commits
     )
-    for _ in range(3):
-        try:
-            run_state_machine_as_test(machine, settings=hard)
-        except FlakyStrategyDefinition:  # a busy machine's clock moved between two replays of the same steps
-            continue
-        return
-    pytest.fail("the steps could not be replayed three times over")
+    run_state_machine_as_test(machine, settings=hard)
 
 
 WRITER = """
