@@ -29,7 +29,7 @@ from providers.contract import (
     Result,
     Sizes,
 )
-from providers.contract.request import ControlKind, UpscaleKind
+from providers.contract.words import ControlKind, UpscaleKind
 
 SLOW = "slow"
 SCRIPTS: dict[str, str] = {

@@ -60,7 +60,7 @@ class Attempts(Struct, frozen=True, kw_only=True):
                     waited = time.monotonic() - began
                     self._ended(job, offer, failure.fault, 0.0, detail=failure.detail, waited=waited)
                 return refused or failure
-            except BaseException:  # broken off from outside: that says nothing of the offer
+            except BaseException:  # broken off from outside, or a mistake of ours: neither says anything of the offer
                 self.health.forget_trial(offer.name)
                 raise
             waited = time.monotonic() - began
@@ -108,7 +108,7 @@ class Attempts(Struct, frozen=True, kw_only=True):
             self.health.failed(offer.name, failure.fault, failure.detail, failure.retry_after, lane)
             self._ended(job, offer, failure.fault, seconds, detail=failure.detail, vendor_id=failure.vendor_id, **at)
             return failure
-        except BaseException:  # broken off from outside: that says nothing of the offer
+        except BaseException:  # broken off from outside, or a mistake of ours: neither says anything of the offer
             self.health.forget_trial(offer.name, lane)
             raise
         seconds = time.monotonic() - began

@@ -271,7 +271,9 @@ def test_an_offer_that_is_out_at_one_server_is_out_at_all_for_as_long_and_for_th
     assert (there.usable, there.fault, there.retry_after) == (False, Fault.THROTTLED, 42.0)
     assert not servers.health[1].admit("v/m")
     assert servers.turns(1) == ["open"]
-    assert "another server" in servers.told[1][0].why  # type: ignore[union-attr]
+    turned = servers.told[1][0]
+    assert isinstance(turned, BreakerTurned)
+    assert "another server" in turned.why
 
 
 def test_what_is_open_for_longer_here_stays_so() -> None:

@@ -27,25 +27,21 @@ from providers.contract.failure import Code, Failure, Fault, Note
 from providers.contract.fit import Fit, Misfit, fit
 from providers.contract.image import Format, Image, measure, sniff
 from providers.contract.model import Inputs, Model, Sizes
-from providers.contract.request import (
+from providers.contract.request import Control, Edit, Generate, ImageRequest, Upscale
+from providers.contract.speaking import as_data_url, as_file, as_text, from_body, from_link, from_text, pause, told
+from providers.contract.words import (
     Adapter,
     Background,
-    Control,
     ControlKind,
-    Edit,
     EditKind,
     Fidelity,
-    Generate,
-    ImageRequest,
     Mask,
     Moderation,
     Polarity,
     Quality,
     Sampler,
-    Upscale,
     UpscaleKind,
 )
-from providers.contract.speaking import as_data_url, as_file, as_text, from_body, from_link, from_text, pause, told
 
 __all__ = [
     "Account",

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from providers.contract.failure import Note
 from providers.contract.image import Format
 from providers.contract.model import Model, Sizes, parse_size
-from providers.contract.request import Edit, EditKind, ImageRequest, Upscale
+from providers.contract.request import Edit, ImageRequest, Upscale
+from providers.contract.words import EditKind
 
 RASTER = frozenset({Format.PNG, Format.JPEG, Format.WEBP})
 """Formats one can be turned into another here, so that any of them will do."""

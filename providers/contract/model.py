@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from providers.contract.image import Format, Image
-from providers.contract.request import Polarity, Quality
+from providers.contract.words import Polarity, Quality
 
 RATIO_SLACK = 1.05
 """How far a nearest size may be from the shape asked for."""

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from proxy.app.setup import Setup
 from proxy.app.storing import open_store
 from proxy.balance import Balances
-from proxy.config import Config
+from proxy.config import Config, LedgerRow
 from proxy.drift import Drift
 from proxy.edge.admission import Admission
 from proxy.edge.background import Background
@@ -118,20 +118,10 @@ async def furnish(setup: Setup, folder: Path, stack: AsyncExitStack) -> Premises
     config, catalogue = setup.config, setup.catalogue
     seat = Seat(folder)
     stack.callback(seat.close)
-
-    metrics, log = Metrics(), Log(config.log.level, sys.stderr.buffer, prompts=config.log.prompts)
-    bus = Bus((metrics.hear, log.hear))
-    stack.callback(bus.flush)
+    metrics, log, drift, bus = _listeners(config, stack)
     tell = bus.tell
-    drift = Drift(tell, threshold=config.drift.threshold, samples=config.drift.samples)
-    bus.listen(drift.hear)
-    engine, place = open_ledger(folder, config.ledger.address), place_of(folder, config.ledger.address)
-    scribe = await Scribe.start(place, hold=seat.descriptor, tell=tell)
-    ledger = Ledger(engine, scribe, tell, owner=seat.owner)
-    stack.push_async_callback(ledger.shut)
-    tenure = Tenure(ledger, seat, config.ledger.lease_s, tell)
-    await tenure.renew()
-    stack.push_async_callback(tenure.end)
+    engine = open_ledger(folder, config.ledger.address)
+    ledger, tenure = await _books(config.ledger, folder, engine, seat, tell, stack)
     ring = KeyRing(Accounts(engine))
     ring.refresh()
 
@@ -140,11 +130,7 @@ async def furnish(setup: Setup, folder: Path, stack: AsyncExitStack) -> Premises
     store, kept = Pictures(files, "pictures", tell), Pictures(files, "assets", tell)
     studio = Studio(config.limits.picture_pixels)
     stack.callback(studio.close)
-    room = Room(config.limits.replies_bytes)
-    guard = Guard(config.links.allow, config.limits.reply_bytes)
-    stack.push_async_callback(guard.close)
-    transport = Transport(guard, await _renderers(config, stack), config.limits.reply_bytes)
-    stack.push_async_callback(transport.close)
+    room, guard, transport = await _roads(config, stack)
 
     redis = config.shared.redis
     shared = await stack.enter_async_context(joined(redis.reveal() if redis else None, config.shared.prefix, tell))
@@ -211,6 +197,39 @@ def thresholds(config: Config) -> Thresholds:
         least=config.limits.breaker_requests,
         window_s=config.limits.window_s,
     )
+
+
+def _listeners(config: Config, stack: AsyncExitStack) -> tuple[Metrics, Log, Drift, Bus]:
+    """Who hears what happens, and the bus it is told on."""
+    metrics, log = Metrics(), Log(config.log.level, sys.stderr.buffer, prompts=config.log.prompts)
+    bus = Bus((metrics.hear, log.hear))
+    stack.callback(bus.flush)
+    drift = Drift(bus.tell, threshold=config.drift.threshold, samples=config.drift.samples)
+    bus.listen(drift.hear)
+    return metrics, log, drift, bus
+
+
+async def _books(
+    row: LedgerRow, folder: Path, engine: Engine, seat: Seat, tell: Tell, stack: AsyncExitStack
+) -> tuple[Ledger, Tenure]:
+    """The ledger, and what shows others that this server still writes in it."""
+    scribe = await Scribe.start(place_of(folder, row.address), hold=seat.descriptor, tell=tell)
+    ledger = Ledger(engine, scribe, tell, owner=seat.owner)
+    stack.push_async_callback(ledger.shut)
+    tenure = Tenure(ledger, seat, row.lease_s, tell)
+    await tenure.renew()
+    stack.push_async_callback(tenure.end)
+    return ledger, tenure
+
+
+async def _roads(config: Config, stack: AsyncExitStack) -> tuple[Room, Guard, Transport]:
+    """What leads outside: room for replies, who goes where a stranger's link leads, who talks to vendors."""
+    room = Room(config.limits.replies_bytes)
+    guard = Guard(config.links.allow, config.limits.reply_bytes)
+    stack.push_async_callback(guard.close)
+    transport = Transport(guard, await _renderers(config, stack), config.limits.reply_bytes)
+    stack.push_async_callback(transport.close)
+    return room, guard, transport
 
 
 async def _renderers(config: Config, stack: AsyncExitStack) -> dict[str, Renderer]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,14 +10,15 @@ import click
 from msgspec.structs import replace
 
 from proxy.cli import json_option, ledger_option, opened, show_json, show_table, told_plainly, whoami
-from proxy.cli.limits import limit_options, usd
+from proxy.cli.limits import limit_options, told, usd
 from proxy.ledger.accounts import AccountError, Accounts, Budget, parse_budget, parse_count
 from proxy.ledger.accounts.limits import millionths
 from proxy.ledger.budgets import Budgets, Raised
+from proxy.ledger.clock import now_ms
 from proxy.ledger.rules import WHATS
 from proxy.ledger.standing import BudgetState
-
-UNITS = {"h": 3_600_000, "d": 86_400_000}
+from proxy.ledger.windows import ROLLING
+from proxy.written import length_in
 
 
 @click.group()
@@ -46,8 +46,8 @@ def set_budgets(
     """
     if not limits and not anew:
         raise AccountError("say what is to be limited: --budget 100/month")
-    told = tuple(_per_cent(each) for each in soft.split(",")) if soft else ()
-    made = tuple(_with(limit, told, carry) for limit in limits)
+    shares = tuple(_per_cent(each) for each in soft.split(",")) if soft else ()
+    made = tuple(_with(limit, shares, carry) for limit in limits)
     Accounts(opened(data)).set_limits(scope, made, replace=anew, who=whoami())
     click.echo(f"limits of {scope} set", err=True)
 
@@ -64,10 +64,8 @@ def list_budgets(scopes: tuple[str, ...], as_json: bool, data: Path) -> None:
     states = ledger.standing(sorted(known))
     raised = [each for each in ledger.raises() if not scopes or each.scope in scopes]
     if as_json:
-        fields = BudgetState.__struct_fields__
-        told = [{**{name: getattr(state, name) for name in fields}, "left": state.left} for state in states]
         defaults = {scope: own for scope, own in ledger.limits().items() if scope.endswith("*")}
-        show_json({"budgets": told, "defaults": defaults, "raises": raised})
+        show_json({"budgets": [told(state) for state in states], "defaults": defaults, "raises": raised})
         return
     columns = ["scope", "budget", "limit", "settled", "held", "left", "frees (UTC)"]
     show_table("Budgets", columns, [_row(state) for state in states], right=frozenset(columns[2:6]))
@@ -90,7 +88,7 @@ def list_budgets(scopes: tuple[str, ...], as_json: bool, data: Path) -> None:
 def raise_budget(scope: str, amount: str, images: bool, lasting: str | None, why: str, data: Path) -> None:
     """Make a limit higher for a time: darkroom budgets raise team:acme 50/month --for 3d --why "a campaign"."""
     more = parse_count("images", amount) if images else parse_budget(amount)
-    ends = None if lasting is None else time.time_ns() // 1_000_000 + _span(lasting)
+    ends = None if lasting is None else now_ms() + _span(lasting)
     made = Budgets(opened(data)).raise_limit(
         scope, more.what, more.window, more.amount, ends=ends, why=why, who=whoami()
     )
@@ -131,15 +129,12 @@ def transfer(giver: str, taker: str, amount: str, images: bool, why: str, data: 
 def _with(limit: Budget, soft: tuple[int, ...], carry: str | None) -> Budget:
     if limit.what not in WHATS:
         return limit
-    if carry is None or limit.window in {"total", *_ROLLING}:
+    if carry is None or limit.window in {"total", *ROLLING}:
         return replace(limit, soft=soft)
     found = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)( ?mp)?", carry.removeprefix("$"))
     if not found or bool(found[2]) != (limit.what == "pixels"):
         raise AccountError(f"{carry!r} is nothing to carry over of {limit.what}")
     return replace(limit, soft=soft, carry=int(found[1]) if limit.what == "images" else millionths(found[1]))
-
-
-_ROLLING = ("rolling-hour", "rolling-day", "rolling-week", "rolling-month")
 
 
 def _per_cent(text: str) -> int:
@@ -149,10 +144,10 @@ def _per_cent(text: str) -> int:
 
 
 def _span(text: str) -> int:
-    found = re.fullmatch(r"(\d{1,5})([hd])", text)
-    if not found:
+    length = length_in(text, "hd")
+    if length is None:
         raise AccountError(f"{text!r} is no time: write hours or days, 12h or 3d")
-    return int(found[1]) * UNITS[found[2]]
+    return length
 
 
 def _amount(what: str, amount: int) -> str:

@@ -11,12 +11,13 @@ import click
 
 from proxy import dialects
 from proxy.ledger.accounts import GRANTS, AccountError
+from proxy.ledger.accounts.limits import millionths
 
 T = TypeVar("T")
 
 DAY_MS = 86_400_000
 ANY = "any"
-USD = re.compile(r"\$?(\d{1,9})(?:\.(\d{1,6}))?")
+USD = re.compile(r"\$?(\d{1,9}(?:\.\d{1,6})?)")
 
 
 def setting_options(command: Callable[..., T]) -> Callable[..., T]:
@@ -90,7 +91,7 @@ def _micros(text: str) -> int:
     found = USD.fullmatch(text.strip())
     if found is None:
         raise AccountError(f"{text!r} is no amount in USD: 0.05")
-    return int(found[1]) * 1_000_000 + int((found[2] or "").ljust(6, "0"))
+    return millionths(found[1])
 
 
 Options = Callable[..., Callable[..., T]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,8 @@ from proxy.cli import json_option, ledger_option, opened, show_fields, show_json
 from proxy.cli.key_options import check_dialect, may_options, said_of, setting_options
 from proxy.cli.limits import limit_options, say, usd
 from proxy.ledger.accounts import AccountError, Accounts, Budget, Key, KeyChange, May
-
-OVERLAP = re.compile(r"(\d{1,6})([smhd])")
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+from proxy.ledger.clock import now_ms
+from proxy.written import length_in
 
 
 @click.group()
@@ -38,7 +36,7 @@ def create_key(
     """Create a key. It is printed this once, alone, on standard output: it cannot be shown again."""
     check_dialect(said.get("dialect"))
     key, secret = Accounts(opened(data)).create_key(
-        team, test=test, may=May(**may), limits=limits, who=whoami(), **said_of(said, _now())
+        team, test=test, may=May(**may), limits=limits, who=whoami(), **said_of(said, now_ms())
     )
     click.echo(f"key {key.key} of team {team} created; keep it now, it is not shown again", err=True)
     click.echo(secret)
@@ -59,7 +57,7 @@ def update_key(key: str, said: dict[str, Any], may: dict[str, Any], data: Path) 
     check_dialect(said.get("dialect"))
     accounts = Accounts(opened(data))
     before = accounts.key(key)
-    change = said_of(said, _now())
+    change = said_of(said, now_ms())
     if may:
         change["may"] = structs.replace(before.may, **may)
     if not change:
@@ -93,7 +91,7 @@ def list_keys(team: str | None, as_json: bool, data: Path) -> None:
     if as_json:
         show_json([_shown(key) for key in found])
         return
-    now = _now()
+    now = now_ms()
     rows = [
         [
             key.key,
@@ -123,7 +121,7 @@ def show_key(key: str, as_json: bool, data: Path) -> None:
         return
     may = found.may
     told = _shown(found) | {
-        "state": _state(found, _now()),
+        "state": _state(found, now_ms()),
         "grants": ", ".join(sorted(found.grants)),
         "dialects": _any(may.dialects),
         "models": _any(may.models),
@@ -149,13 +147,12 @@ def rotate_key(key: str, overlap: str, expires_days: int | None, data: Path) -> 
     """Another secret for a key, printed this once, alone, on standard output. The earlier one works until the overlap
     ends. It stays the same key: its limits, what it has spent and its requests are those of both.
     """
-    length = OVERLAP.fullmatch(overlap.strip())
+    length = length_in(overlap.strip(), "smhd")
     if length is None:
         raise AccountError(f"{overlap!r} is no length of time: write 90s, 30m, 24h or 7d")
     accounts = Accounts(opened(data))
-    seconds = int(length[1]) * SECONDS[length[2]]
-    ends = said_of({} if expires_days is None else {"expires_days": expires_days}, _now())
-    after, secret = accounts.rotate_key(accounts.key(key).key, seconds, who=whoami(), **ends)
+    ends = said_of({} if expires_days is None else {"expires_days": expires_days}, now_ms())
+    after, secret = accounts.rotate_key(accounts.key(key).key, length // 1000, who=whoami(), **ends)
     click.echo(f"key {after.key} has another secret; the earlier one works for {overlap} more", err=True)
     click.echo(secret)
 
@@ -170,10 +167,6 @@ def revoke_key(key: str, data: Path) -> None:
         raise AccountError("say which key")
     Accounts(opened(data)).revoke_key(key, who=whoami())
     click.echo(f"key {key} revoked", err=True)
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _own(key: Key) -> list[Budget]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 import click
 
 from proxy.cli import json_option, ledger_option, opened, show_json, told_plainly
 from proxy.ledger.accounts import AccountError
+from proxy.ledger.clock import now_ms
 
 
 @click.group()
@@ -29,7 +29,7 @@ def verify_(as_json: bool, data: Path) -> None:
     from proxy.ledger.verify import verify
 
     with opened(data).connect().execution_options(reads=True) as connection:
-        report = verify(connection, time.time_ns() // 1_000_000)
+        report = verify(connection, now_ms())
     if as_json:
         show_json(report)
     else:
@@ -73,7 +73,7 @@ def import_(file: Path, data: Path) -> None:
 
     try:
         with click.open_file(str(file), "rb") as source, opened(data).begin() as connection:
-            report = take_in(connection, source, time.time_ns() // 1_000_000)
+            report = take_in(connection, source, now_ms())
             if report.wrong:
                 _tell(report)
                 raise MovingError("what is in the file is not right; nothing was taken in")

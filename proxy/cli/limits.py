@@ -7,9 +7,11 @@ from functools import wraps
 from typing import Any, TypeVar
 
 import click
+from msgspec.structs import asdict
 
 from pricing import from_micros
 from proxy.ledger.accounts import Budget, parse_budget, parse_count
+from proxy.ledger.standing import BudgetState
 
 T = TypeVar("T")
 
@@ -36,7 +38,7 @@ def limit_options(command: Callable[..., T]) -> Callable[..., T]:
             limits.append(parse_count("bytes", bytes_in_flight))
         return command(*args, limits=tuple(limits), **more)
 
-    told: Callable[..., T] = run
+    made: Callable[..., T] = run
     for option in (
         click.option("--bytes-in-flight", metavar="N", help="Most bytes of requests at once."),
         click.option("--in-flight", metavar="N", help="Most requests at once."),
@@ -49,8 +51,8 @@ def limit_options(command: Callable[..., T]) -> Callable[..., T]:
             help="USD a window: 100/month, 5/rolling-day, 100/month@Europe/Berlin.",
         ),
     ):
-        told = option(told)
-    return told
+        made = option(made)
+    return made
 
 
 def say(limits: Iterable[Budget]) -> str:
@@ -65,6 +67,11 @@ def _say(limit: Budget) -> str:
     if limit.what == "usd":
         return f"${usd(limit.amount)}/{limit.window}{zone}"
     return f"{limit.amount} {limit.what.replace('_', ' ')}/{limit.window}{zone}"
+
+
+def told(state: BudgetState) -> dict[str, Any]:
+    """Where a limit stands, for JSON."""
+    return {**asdict(state), "left": state.left}
 
 
 def usd(micros: int) -> str:

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import re
 import time
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import click
 
 from pricing import from_micros, to_micros
 from proxy.cli import json_option, ledger_option, opened, show_json, show_table, told_plainly
+from proxy.cli.limits import told
 from proxy.explain import usd
 from proxy.ledger.accounts import AccountError, Accounts
 from proxy.ledger.book import end_hold, list_holds
+from proxy.ledger.clock import now_ms
 from proxy.ledger.standing import budget_states
 from proxy.ledger.usage import GROUPS, Group, Span, Spent
 from proxy.ledger.usage import usage as read_usage
-
-_SINCE = re.compile(r"(\d+)([hd])")
+from proxy.written import amount_in, length_in, names_in
 
 
 def moment_of(text: str) -> int:
     """The moment (ms) so long ago: `12h`, `30d`."""
-    found = _SINCE.fullmatch(text)
-    if not found:
+    ago = length_in(text, "hd")
+    if ago is None:
         raise click.BadParameter("write hours or days: 12h, 30d", param_hint="--since")
-    return time.time_ns() // 1_000_000 - int(found[1]) * (3_600_000 if found[2] == "h" else 86_400_000)
+    return now_ms() - ago
 
 
 BY = "day,team,key,provider,model"
@@ -35,7 +34,7 @@ AMOUNTS = ("requests", "images", "USD", "on the house")
 
 
 def _groups(context: click.Context, parameter: click.Parameter, value: str) -> list[Group]:
-    said = {each.strip() for each in value.split(",") if each.strip()}
+    said = names_in(value)
     if unknown := sorted(said - set(GROUPS)):
         raise click.BadParameter(f"there is no {', '.join(unknown)}; there are {', '.join(GROUPS)}")
     return [group for group in GROUPS if group in said]
@@ -57,7 +56,7 @@ def usage(by: list[Group], team: str | None, since: str, as_json: bool, data: Pa
     with engine.connect().execution_options(reads=True) as connection:
         only: dict[Group, str] = {} if team is None else {"team": team}
         spent = list(read_usage(connection, by, Span(since=moment_of(since), only=only)))
-        now = time.time_ns() // 1_000_000
+        now = now_ms()
         states = [state for each in ([team] if team else known) for state in budget_states(connection, each, None, now)]
     if as_json:
         show_json(
@@ -69,10 +68,7 @@ def usage(by: list[Group], team: str | None, since: str, as_json: bool, data: Pa
                     }
                     for row in spent
                 ],
-                "budgets": [
-                    {**{name: getattr(state, name) for name in state.__struct_fields__}, "left": state.left}
-                    for state in states
-                ],
+                "budgets": [told(state) for state in states],
                 "total_usd": usd(from_micros(sum(row.micros for row in spent))),
             }
         )
@@ -131,11 +127,8 @@ def holds_list(as_json: bool, data: Path) -> None:
 @told_plainly
 def holds_settle(hold: str, amount: str, data: Path) -> None:
     """The vendor did charge AMOUNT USD for it."""
-    try:
-        cost = Decimal(amount.removeprefix("$"))
-    except InvalidOperation as error:
-        raise AccountError(f"{amount!r} is no amount in USD") from error
-    if not cost.is_finite() or cost < 0:
+    cost = amount_in(amount.removeprefix("$"))
+    if cost is None:
         raise AccountError(f"{amount!r} is no amount in USD")
     _end(hold, data, to_micros(cost))
 
@@ -150,7 +143,7 @@ def holds_release(hold: str, data: Path) -> None:
 
 
 def _end(hold: str, data: Path, micros: int | None) -> None:
-    closed = end_hold(opened(data), hold, micros, time.time_ns() // 1_000_000)
+    closed = end_hold(opened(data), hold, micros, now_ms())
     if closed is None:
         raise AccountError(f"there is no open hold {hold!r}; see: darkroom holds list")
     click.echo(f"hold {hold} ended, {usd(from_micros(closed.charged))} USD charged", err=True)

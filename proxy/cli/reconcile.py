@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import os
-import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
@@ -26,6 +25,7 @@ from proxy.invoice.reading import NANOS, span
 from proxy.ledger.book import list_holds
 from proxy.ledger.charges import Charge, charges, providers
 from proxy.policy import Offer
+from proxy.written import amount_in, length_in
 
 SLACK_MS = 86_400_000
 """How far around the period a submission is looked for by its id: it may have ended before it is billed, or after."""
@@ -52,18 +52,15 @@ def _moment(context: click.Context, parameter: click.Parameter, value: str | Non
 
 
 def _window(context: click.Context, parameter: click.Parameter, value: str) -> int:
-    found = re.fullmatch(r"(\d+)([smh])", value)
-    if not found:
+    length = length_in(value, "smh")
+    if length is None:
         raise click.BadParameter("write seconds, minutes or hours: 90s, 15m, 2h")
-    return int(found[1]) * {"s": 1_000, "m": 60_000, "h": 3_600_000}[found[2]]
+    return length
 
 
 def _amount(context: click.Context | None, parameter: click.Parameter | None, value: str) -> Decimal:
-    try:
-        amount = Decimal(value.removeprefix("$"))
-    except InvalidOperation as error:
-        raise click.BadParameter(f"{value!r} is no amount in USD") from error
-    if not amount.is_finite() or amount < 0:
+    amount = amount_in(value.removeprefix("$"))
+    if amount is None:
         raise click.BadParameter(f"{value!r} is no amount in USD")
     return amount
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from decimal import Decimal, InvalidOperation
-from math import isfinite
+from decimal import Decimal
 from typing import Any
 
 import click
+
+from proxy.written import amount_in, names_in, seconds_in
 
 
 def terms_options(command: Any) -> Any:
@@ -40,11 +41,8 @@ def refuse_unknown(option: str, what: str, named: Collection[str], there: Collec
 def _amount(_: click.Context, __: click.Parameter, text: str | None) -> Decimal | None:
     if text is None:
         return None
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        amount = Decimal("nan")
-    if not (amount.is_finite() and amount >= 0):
+    amount = amount_in(text)
+    if amount is None:
         raise click.BadParameter(f"{text!r} is no amount in USD")
     return amount
 
@@ -52,11 +50,8 @@ def _amount(_: click.Context, __: click.Parameter, text: str | None) -> Decimal 
 def _seconds(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
     if text is None:
         return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not (isfinite(seconds) and seconds > 0):
+    seconds = seconds_in(text)
+    if seconds is None:
         raise click.BadParameter(f"{text!r} is no number of seconds")
     return seconds
 
@@ -64,7 +59,7 @@ def _seconds(_: click.Context, __: click.Parameter, text: str | None) -> float |
 def _names(_: click.Context, __: click.Parameter, text: str | None) -> frozenset[str] | None:
     if text is None:
         return None
-    names = frozenset([name.strip() for name in text.split(",") if name.strip()])
+    names = names_in(text)
     if not names:
         raise click.BadParameter("write names with commas between them")
     return names

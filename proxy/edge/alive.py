@@ -43,10 +43,9 @@ class Alive:
                     self._begins()
                     await begin(self._send, 200, self._headers)
                 await put(self._send, b" ")
-        except BaseException:
-            task.cancel()
-            raise
-        return task.result()
+            return task.result()
+        finally:
+            task.cancel()  # where the caller went away before; to what is over, that is nothing
 
     async def send(self, message: Message) -> None:
         """Send on; where the status was sent, there is no other."""

@@ -36,7 +36,7 @@ class Errand:
     def __init__(self, desk: Desk, job: Job, note: Callable[[Answer, bool], None]) -> None:
         """Begins it. `note` hears of its answer as soon as there is one."""
         self._desk = desk
-        self._job = job
+        self.job = job
         self._note = note
         self._held: asyncio.Future[tuple[int, tuple[Note, ...]]] = asyncio.get_running_loop().create_future()
         self.work: asyncio.Task[Outcome] = desk.background.start(self._run())
@@ -64,20 +64,20 @@ class Errand:
         Raises `Failure` where it is over, and nothing was ever held.
         """
         if self._held.done():
-            return (self._job.id, *self._held.result())
+            return (self.job.id, *self._held.result())
         if not self.work.done():
-            return self._job.id, 0, ()
+            return self.job.id, 0, ()
         answer, _ = self.answer()  # an earlier request's
         return answer.job, answer.quoted, answer.notes
 
     async def _run(self) -> Outcome:
         try:
-            answer, joined = await self._desk.gateway.serve(replace(self._job, held=self._hear))
+            answer, joined = await self._desk.gateway.serve(replace(self.job, held=self._hear))
         except Failure as failure:
             return failure
         self._note(answer, joined)
         if not answer.stored:  # the disk was full when it was to be stored: whoever asks for it may have better luck
-            self._desk.repeats.remember(self._job, answer)
+            self._desk.repeats.remember(self.job, answer)
         return answer, joined
 
     def _hear(self, micros: int, notes: tuple[Note, ...]) -> None:
@@ -97,11 +97,13 @@ async def ending(desk: Desk, errand: Errand, prompt: str, began: float) -> Endin
             answer = outcome[0]
             await desk.repeats.keep(answer)  # in memory only, where it was delivered to the one that is repeated
     except (OSError, ValueError):
-        logging.getLogger(__name__).exception("the pictures of %s cannot be kept", errand.work.get_name())
+        logging.getLogger(__name__).exception("the pictures of %s cannot be kept", errand.job.id)
         lost = Failure(Fault.UNAVAILABLE, UNSTORED, retry_after=1.0)
     except Failure as failure:  # the ledger could not write where they lie
         lost = failure
-    except Exception:  # a mistake of ours, which is in the log already
+    except Exception:  # a mistake of ours: whoever asks is to hear of an end all the same
+        if answer is not None:  # a mistake in the work itself is in the log already
+            logging.getLogger(__name__).exception("the pictures of %s cannot be kept", errand.job.id)
         lost = Failure(Fault.UNAVAILABLE, BROKEN, code=Code.INTERNAL)
     return Ending(
         job=answer.job if answer is not None else "",

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import cast, get_args
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from proxy.ledger.assets import AssetRow
 from proxy.pictures import check_mask
 from proxy.store import Stored
 from proxy.transport import Lease, LinkError
+from proxy.written import amount_in
 
 LARGE = 262_144
 """A body from this size on is parsed and hashed in a thread."""
@@ -215,12 +216,8 @@ def _cache(text: str | None) -> Cache | None:
 def _ceiling(text: str | None) -> Decimal | None:
     if text is None:
         return None
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        amount = Decimal("nan")
-    exponent = amount.as_tuple().exponent
-    if not isinstance(exponent, int) or abs(exponent) > 20 or amount < 0:  # 1E-999999999 would fill the memory in words
+    amount = amount_in(text)
+    if amount is None:
         detail = f"X-Darkroom-Max-Cost is an amount in USD, not '{text[:40]}'."
         raise Failure(Fault.REJECTED, detail, code=Code.INVALID, field="max_cost")
     return amount

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from math import isfinite
 
 from msgspec import Struct
 
 from providers.contract import Code, Failure, Fault
+from proxy.written import names_in, seconds_in
 
 MOST_S = 86_400.0
 """More seconds than a day are no limit."""
@@ -58,11 +58,8 @@ def end_user(named: str | None, headers: Mapping[str, str]) -> str:
 def _seconds(text: str | None) -> float | None:
     if text is None:
         return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not (isfinite(seconds) and 0 < seconds <= MOST_S):
+    seconds = seconds_in(text)
+    if seconds is None or seconds > MOST_S:
         detail = f"X-Darkroom-Max-Seconds is a number of seconds, at most a day, not '{text[:40]}'."
         raise Failure(Fault.REJECTED, detail, code=Code.INVALID, field="max_seconds")
     return seconds
@@ -72,7 +69,7 @@ def _listed(text: str | None, header: str, field: str) -> frozenset[str] | None:
     """Names with commas between them."""
     if text is None:
         return None
-    names = frozenset([name.strip() for name in text[:LONGEST].split(",") if name.strip()])
+    names = names_in(text[:LONGEST])
     if not names or len(text) > LONGEST:
         detail = f"{header} takes names with commas between them, not '{text[:40]}'."
         raise Failure(Fault.REJECTED, detail, code=Code.INVALID, field=field)

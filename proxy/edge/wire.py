@@ -60,7 +60,7 @@ class Intake:
                     raise Failure(Fault.THROTTLED, detail, code=Code.BUSY, retry_after=1.0)
                 if not message.get("more_body", False):
                     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        except BaseException:
+        except BaseException:  # refused, or broken off: nobody has a body whose room could be given back
             self._free += size
             raise
 

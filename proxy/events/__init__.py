@@ -1,8 +1,12 @@
-"""What happened, as values. Whoever wants to know listens (metrics, logs); nobody calls a listener by name."""
+"""What happened, as values. Whoever wants to know listens (metrics, logs); nobody calls a listener by name.
+
+A new event is a Struct in the file of its topic, and its name here.
+"""
 
 from __future__ import annotations
 
-from proxy.events.bus import FLUSH_AT, FLUSH_S, Bus, Event, Hear, Tell
+from proxy.events.bus import FLUSH_AT, FLUSH_S, Bus, Hear, Tell
+from proxy.events.event import Event
 from proxy.events.money import (
     BudgetReached,
     BudgetRefused,

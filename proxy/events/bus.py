@@ -6,94 +6,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
-from proxy.events.money import (
-    BudgetReached,
-    BudgetRefused,
-    BudgetUsed,
-    Hedged,
-    HedgePaid,
-    HoldEnded,
-    HoldLeft,
-    LedgerAway,
-    LedgerBack,
-    LedgerPosted,
-    Overrun,
-    PaidUnusable,
-    Settled,
-)
-from proxy.events.offers import (
-    AccountMeasured,
-    AccountTurned,
-    BalanceLow,
-    BalanceRead,
-    BalanceUnknown,
-    BreakerTurned,
-    Forgotten,
-    OfferMeasured,
-    PriceDrifted,
-    PriceMeasured,
-)
-from proxy.events.requests import (
-    AttemptEnded,
-    RequestEnded,
-    Reused,
-    ShadowPlanned,
-    WebhookEnded,
-)
-from proxy.events.server import (
-    ConfigurationRefused,
-    ConfigurationTaken,
-    LeaseLapsed,
-    PicturesSwept,
-    RequestErased,
-    ServerChanged,
-    ServersSeen,
-    SharedTurned,
-    StoreFailed,
-    TakenOver,
-)
+from proxy.events.event import Event
 
-Event = (
-    LedgerPosted
-    | LedgerAway
-    | LedgerBack
-    | AttemptEnded
-    | Settled
-    | Overrun
-    | PaidUnusable
-    | Hedged
-    | HedgePaid
-    | HoldLeft
-    | HoldEnded
-    | BudgetReached
-    | BudgetRefused
-    | BudgetUsed
-    | RequestEnded
-    | BreakerTurned
-    | AccountTurned
-    | OfferMeasured
-    | AccountMeasured
-    | Forgotten
-    | BalanceRead
-    | BalanceLow
-    | BalanceUnknown
-    | PriceMeasured
-    | PriceDrifted
-    | PicturesSwept
-    | StoreFailed
-    | RequestErased
-    | ServerChanged
-    | ServersSeen
-    | TakenOver
-    | LeaseLapsed
-    | SharedTurned
-    | ConfigurationTaken
-    | ConfigurationRefused
-    | ShadowPlanned
-    | WebhookEnded
-    | Reused
-)
-"""Any of them."""
 Tell = Callable[[Event], None]
 """How one is told."""
 Hear = Callable[[Sequence[Event]], None]
@@ -137,5 +51,5 @@ class Bus:
             for hear in self._listeners:
                 try:
                     hear(waiting)
-                except Exception:  # a full disk under the log is no reason to stop counting, or serving
+                except Exception:  # whatever it is: a full disk under the log is no reason to stop counting, or serving
                     logging.getLogger(__name__).exception("a listener broke on %d events", len(waiting))

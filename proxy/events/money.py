@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from proxy.events.happening import Happening
+from proxy.events.event import Event
 
 
-class LedgerPosted(Happening, frozen=True, kw_only=True, tag=True):
+class LedgerPosted(Event, frozen=True, kw_only=True, tag=True):
     """A transaction of the ledger was committed."""
 
     orders: int
     seconds: float
 
 
-class LedgerAway(Happening, frozen=True, kw_only=True, tag=True):
+class LedgerAway(Event, frozen=True, kw_only=True, tag=True):
     """The database of the ledger does not answer; whatever wants to pay waits."""
 
     why: str
 
 
-class LedgerBack(Happening, frozen=True, kw_only=True, tag=True):
+class LedgerBack(Event, frozen=True, kw_only=True, tag=True):
     """It answers again, and what waited is posted."""
 
     seconds: float
     tries: int
 
 
-class Settled(Happening, frozen=True, kw_only=True, tag=True):
+class Settled(Event, frozen=True, kw_only=True, tag=True):
     """A submission was paid for. Amounts in micro-USD."""
 
     request: str
@@ -41,7 +41,7 @@ class Settled(Happening, frozen=True, kw_only=True, tag=True):
     """What the price list makes of it, to be held against a cost by the vendor's own figure; None where it has none."""
 
 
-class Overrun(Happening, frozen=True, kw_only=True, tag=True):
+class Overrun(Event, frozen=True, kw_only=True, tag=True):
     """More was spent than a team's hold and budget gave: it is on the house. Micro-USD."""
 
     request: str
@@ -49,7 +49,7 @@ class Overrun(Happening, frozen=True, kw_only=True, tag=True):
     micros: int
 
 
-class PaidUnusable(Happening, frozen=True, kw_only=True, tag=True):
+class PaidUnusable(Event, frozen=True, kw_only=True, tag=True):
     """A vendor charges for what nobody can use: a refusal, or a picture that is none. Micro-USD."""
 
     request: str
@@ -61,7 +61,7 @@ class PaidUnusable(Happening, frozen=True, kw_only=True, tag=True):
     micros: int
 
 
-class Hedged(Happening, frozen=True, kw_only=True, tag=True):
+class Hedged(Event, frozen=True, kw_only=True, tag=True):
     """A second candidate was to be asked as well, because the first took long."""
 
     request: str
@@ -74,7 +74,7 @@ class Hedged(Happening, frozen=True, kw_only=True, tag=True):
     """What was held for it, or would have been; micro-USD."""
 
 
-class HedgePaid(Happening, frozen=True, kw_only=True, tag=True):
+class HedgePaid(Event, frozen=True, kw_only=True, tag=True):
     """The one of two candidates that was too late was paid for all the same. Micro-USD."""
 
     request: str
@@ -84,7 +84,7 @@ class HedgePaid(Happening, frozen=True, kw_only=True, tag=True):
     micros: int
 
 
-class HoldLeft(Happening, frozen=True, kw_only=True, tag=True):
+class HoldLeft(Event, frozen=True, kw_only=True, tag=True):
     """A submission has no answer: its hold stays until it is reconciled or expires. Micro-USD."""
 
     request: str
@@ -96,7 +96,7 @@ class HoldLeft(Happening, frozen=True, kw_only=True, tag=True):
     why: str
 
 
-class HoldEnded(Happening, frozen=True, kw_only=True, tag=True):
+class HoldEnded(Event, frozen=True, kw_only=True, tag=True):
     """A hold without an answer was ended after all."""
 
     request: str
@@ -108,7 +108,7 @@ class HoldEnded(Happening, frozen=True, kw_only=True, tag=True):
     micros: int
 
 
-class BudgetReached(Happening, frozen=True, kw_only=True, tag=True):
+class BudgetReached(Event, frozen=True, kw_only=True, tag=True):
     """So much of a limit is used; once in each of its windows, whichever server it was."""
 
     scope: str
@@ -121,7 +121,7 @@ class BudgetReached(Happening, frozen=True, kw_only=True, tag=True):
     used: int
 
 
-class BudgetUsed(Happening, frozen=True, kw_only=True, tag=True):
+class BudgetUsed(Event, frozen=True, kw_only=True, tag=True):
     """What is used of a team's or an organisation's limit by now: settled and held, over the limit of now."""
 
     scope: str
@@ -130,7 +130,7 @@ class BudgetUsed(Happening, frozen=True, kw_only=True, tag=True):
     share: float
 
 
-class BudgetRefused(Happening, frozen=True, kw_only=True, tag=True):
+class BudgetRefused(Event, frozen=True, kw_only=True, tag=True):
     """A budget could not take a request."""
 
     request: str

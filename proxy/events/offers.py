@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from proxy.events.happening import Happening
+from proxy.events.event import Event
 
 
-class BreakerTurned(Happening, frozen=True, kw_only=True, tag=True):
+class BreakerTurned(Event, frozen=True, kw_only=True, tag=True):
     """An offer's breaker changed."""
 
     offer: str
@@ -14,7 +14,7 @@ class BreakerTurned(Happening, frozen=True, kw_only=True, tag=True):
     why: str
 
 
-class AccountTurned(Happening, frozen=True, kw_only=True, tag=True):
+class AccountTurned(Event, frozen=True, kw_only=True, tag=True):
     """The breaker of one of a provider's accounts changed, for one of its models."""
 
     provider: str
@@ -25,7 +25,7 @@ class AccountTurned(Happening, frozen=True, kw_only=True, tag=True):
     why: str
 
 
-class OfferMeasured(Happening, frozen=True, kw_only=True, tag=True):
+class OfferMeasured(Event, frozen=True, kw_only=True, tag=True):
     """How an offer did in the last minutes; told now and then. A figure nobody can state yet is None.
 
     It is what the server that tells it knows: of several that share what they measure, each tells of the requests of
@@ -41,7 +41,7 @@ class OfferMeasured(Happening, frozen=True, kw_only=True, tag=True):
     p99: float | None = None
 
 
-class AccountMeasured(Happening, frozen=True, kw_only=True, tag=True):
+class AccountMeasured(Event, frozen=True, kw_only=True, tag=True):
     """How busy an account is; told now and then, where it has changed."""
 
     provider: str
@@ -52,7 +52,7 @@ class AccountMeasured(Happening, frozen=True, kw_only=True, tag=True):
     """Requests that wait for room at any of its provider's accounts."""
 
 
-class Forgotten(Happening, frozen=True, kw_only=True, tag=True):
+class Forgotten(Event, frozen=True, kw_only=True, tag=True):
     """A provider is configured no more; or, where one is named, only a model of it, or one of our accounts with it."""
 
     provider: str
@@ -60,7 +60,7 @@ class Forgotten(Happening, frozen=True, kw_only=True, tag=True):
     account: str | None = None
 
 
-class BalanceRead(Happening, frozen=True, kw_only=True, tag=True):
+class BalanceRead(Event, frozen=True, kw_only=True, tag=True):
     """A vendor said what one of our accounts holds."""
 
     provider: str
@@ -73,7 +73,7 @@ class BalanceRead(Happening, frozen=True, kw_only=True, tag=True):
     """It is less than the configuration wants there, or lasts for fewer hours."""
 
 
-class BalanceLow(Happening, frozen=True, kw_only=True, tag=True):
+class BalanceLow(Event, frozen=True, kw_only=True, tag=True):
     """One of our accounts will soon be empty. Told once, until it is not low any more. Micro-USD."""
 
     provider: str
@@ -82,7 +82,7 @@ class BalanceLow(Happening, frozen=True, kw_only=True, tag=True):
     hours: float | None = None
 
 
-class BalanceUnknown(Happening, frozen=True, kw_only=True, tag=True):
+class BalanceUnknown(Event, frozen=True, kw_only=True, tag=True):
     """A vendor did not say what one of our accounts holds. Told once, until it does."""
 
     provider: str
@@ -90,7 +90,7 @@ class BalanceUnknown(Happening, frozen=True, kw_only=True, tag=True):
     why: str
 
 
-class PriceMeasured(Happening, frozen=True, kw_only=True, tag=True):
+class PriceMeasured(Event, frozen=True, kw_only=True, tag=True):
     """An offer's latest submissions, what they did cost over what the price list expects: 1 is as listed."""
 
     provider: str
@@ -98,7 +98,7 @@ class PriceMeasured(Happening, frozen=True, kw_only=True, tag=True):
     ratio: float
 
 
-class PriceDrifted(Happening, frozen=True, kw_only=True, tag=True):
+class PriceDrifted(Event, frozen=True, kw_only=True, tag=True):
     """A vendor's own figures have left an offer's listed price, or come back to it. Amounts in micro-USD."""
 
     provider: str

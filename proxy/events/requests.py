@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from proxy.events.happening import Happening
+from proxy.events.event import Event
 
 
-class AttemptEnded(Happening, frozen=True, kw_only=True, tag=True):
+class AttemptEnded(Event, frozen=True, kw_only=True, tag=True):
     """One submission to one offer ended."""
 
     request: str
@@ -23,7 +23,7 @@ class AttemptEnded(Happening, frozen=True, kw_only=True, tag=True):
     """Seconds it waited for room at the account before; not part of `seconds`."""
 
 
-class RequestEnded(Happening, frozen=True, kw_only=True, tag=True):
+class RequestEnded(Event, frozen=True, kw_only=True, tag=True):
     """A request was answered."""
 
     request: str
@@ -59,7 +59,7 @@ class RequestEnded(Happening, frozen=True, kw_only=True, tag=True):
     """The caller was sent 200 before it had ended, to keep the connection open: `status` stands in the body at most."""
 
 
-class Reused(Happening, frozen=True, kw_only=True, tag=True):
+class Reused(Event, frozen=True, kw_only=True, tag=True):
     """A request was given the pictures of another one of its team, and was charged nothing."""
 
     request: str
@@ -75,7 +75,7 @@ class Reused(Happening, frozen=True, kw_only=True, tag=True):
     """What they did cost, in micro-USD, and would have cost again."""
 
 
-class ShadowPlanned(Happening, frozen=True, kw_only=True, tag=True):
+class ShadowPlanned(Event, frozen=True, kw_only=True, tag=True):
     """A request was planned again by the policy on trial, which carries nothing out. Amounts in micro-USD."""
 
     request: str
@@ -92,7 +92,7 @@ class ShadowPlanned(Happening, frozen=True, kw_only=True, tag=True):
     quoted_instead: int = 0
 
 
-class WebhookEnded(Happening, frozen=True, kw_only=True, tag=True):
+class WebhookEnded(Event, frozen=True, kw_only=True, tag=True):
     """A caller's own address was told of a request's end, or could not be."""
 
     request: str

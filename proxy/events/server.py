@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from proxy.events.happening import Happening
+from proxy.events.event import Event
 
 
-class PicturesSwept(Happening, frozen=True, kw_only=True, tag=True):
+class PicturesSwept(Event, frozen=True, kw_only=True, tag=True):
     """The janitor went through the store."""
 
     removed: int
@@ -13,7 +13,7 @@ class PicturesSwept(Happening, frozen=True, kw_only=True, tag=True):
     kept_bytes: int
 
 
-class StoreFailed(Happening, frozen=True, kw_only=True, tag=True):
+class StoreFailed(Event, frozen=True, kw_only=True, tag=True):
     """The object store did not do its part; whoever asked was told what a full disk is told as."""
 
     what: str
@@ -21,7 +21,7 @@ class StoreFailed(Happening, frozen=True, kw_only=True, tag=True):
     why: str
 
 
-class RequestErased(Happening, frozen=True, kw_only=True, tag=True):
+class RequestErased(Event, frozen=True, kw_only=True, tag=True):
     """A team had what is kept of a request deleted."""
 
     request: str
@@ -33,7 +33,7 @@ class RequestErased(Happening, frozen=True, kw_only=True, tag=True):
     """Of them, those that no other request has."""
 
 
-class ConfigurationTaken(Happening, frozen=True, kw_only=True, tag=True):
+class ConfigurationTaken(Event, frozen=True, kw_only=True, tag=True):
     """A configuration holds from now on."""
 
     by: str
@@ -42,14 +42,14 @@ class ConfigurationTaken(Happening, frozen=True, kw_only=True, tag=True):
     """The rows of config.yaml that are otherwise than before."""
 
 
-class ConfigurationRefused(Happening, frozen=True, kw_only=True, tag=True):
+class ConfigurationRefused(Event, frozen=True, kw_only=True, tag=True):
     """A configuration is not as it should be; the one before holds."""
 
     by: str
     why: str
 
 
-class SharedTurned(Happening, frozen=True, kw_only=True, tag=True):
+class SharedTurned(Event, frozen=True, kw_only=True, tag=True):
     """What this server shares with others can be reached no more, or can be again. Told once, until it turns."""
 
     state: str
@@ -57,20 +57,20 @@ class SharedTurned(Happening, frozen=True, kw_only=True, tag=True):
     why: str = ""
 
 
-class ServerChanged(Happening, frozen=True, kw_only=True, tag=True):
+class ServerChanged(Event, frozen=True, kw_only=True, tag=True):
     """The server came up, drains or stops; or found something at start that a person should read."""
 
     what: str
     detail: str = ""
 
 
-class ServersSeen(Happening, frozen=True, kw_only=True, tag=True):
+class ServersSeen(Event, frozen=True, kw_only=True, tag=True):
     """So many servers are at work on the ledger, this one among them."""
 
     count: int
 
 
-class TakenOver(Happening, frozen=True, kw_only=True, tag=True):
+class TakenOver(Event, frozen=True, kw_only=True, tag=True):
     """What servers that are over have left is this one's from now on."""
 
     owners: tuple[str, ...]
@@ -79,7 +79,7 @@ class TakenOver(Happening, frozen=True, kw_only=True, tag=True):
     jobs: int
 
 
-class LeaseLapsed(Happening, frozen=True, kw_only=True, tag=True):
+class LeaseLapsed(Event, frozen=True, kw_only=True, tag=True):
     """The server was silent for so long that another has taken over what it had: it was paused, or could not write.
 
     It goes on with what is new.

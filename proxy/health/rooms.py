@@ -104,7 +104,7 @@ class Rooms:
             said = await self._shared.enter(visit, gates)
         except GoneError:
             said = ()
-        except BaseException:  # broken off
+        except BaseException:  # broken off, perhaps after it was counted: nobody else would let it out
             self._shared.leave(visit)
             raise
         if isinstance(said, Shut):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import time
 import uuid
 from collections.abc import Callable
 
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Engine, delete, insert, select, update
 
+from proxy.ledger.clock import now_ms
 from proxy.ledger.tables import assets
 
 
@@ -31,7 +31,7 @@ class AssetRow(Struct, frozen=True, kw_only=True):
 class Assets:
     """Keeps, finds and drops."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
+    def __init__(self, engine: Engine, clock: Callable[[], int] = now_ms) -> None:
         self._engine = engine
         self._clock = clock
 

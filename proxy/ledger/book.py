@@ -212,9 +212,8 @@ class Ledger:
 
     async def recalled(self, team: str, dialect: str, offset: int, limit: int) -> list[JobState]:
         """A team's jobs that have something to tell, newest first."""
-        columns = [jobs.c[name] for name in JobState.__struct_fields__]
         mine = (jobs.c.team == team) & (jobs.c.dialect == dialect) & jobs.c.recall.is_not(None)
-        query = select(*columns).where(mine).order_by(jobs.c.created.desc()).offset(offset).limit(limit)
+        query = select(*_JOB).where(mine).order_by(jobs.c.created.desc()).offset(offset).limit(limit)
         return await self.read(lambda c: [JobState(**row) for row in c.execute(query).mappings()])
 
     async def repeated(self, print_: bytes, since: int) -> JobState | None:
@@ -225,10 +224,9 @@ class Ledger:
 
     async def twins(self, team: str, twins: Sequence[bytes], since: int) -> list[JobState]:
         """A team's latest finished jobs with any of some fingerprints and kept pictures since a moment (ms)."""
-        columns = [jobs.c[name] for name in JobState.__struct_fields__]
         same = jobs.c.twin.in_(twins) & (jobs.c.team == team) & (jobs.c.created >= since)
         ended = (jobs.c.state == "done") & jobs.c.answer.is_not(None)
-        query = select(*columns).where(same & ended).order_by(jobs.c.created.desc()).limit(TWINS)
+        query = select(*_JOB).where(same & ended).order_by(jobs.c.created.desc()).limit(TWINS)
         return await self.read(lambda c: [JobState(**row) for row in c.execute(query).mappings()])
 
     async def budget(self, team: str, key: str) -> list[BudgetState]:
@@ -240,9 +238,11 @@ class Ledger:
         return list(await self.read(lambda c: c.execute(select(jobs.c.job).where(jobs.c.state == "open")).scalars()))
 
 
+_JOB = [jobs.c[name] for name in JobState.__struct_fields__]
+
+
 def _job(connection: Connection, condition: object) -> JobState | None:
-    columns = [jobs.c[name] for name in JobState.__struct_fields__]
-    query = select(*columns).where(condition).order_by(jobs.c.created.desc()).limit(1)  # type: ignore[arg-type]
+    query = select(*_JOB).where(condition).order_by(jobs.c.created.desc()).limit(1)  # type: ignore[arg-type]
     row = connection.execute(query).mappings().first()
     return None if row is None else JobState(**row)
 

@@ -16,7 +16,6 @@ from pricing import from_micros
 from proxy.ledger.accounts import SCRIPT, AccountError, Budget, NoSuchError
 from proxy.ledger.accounts.desk import Desk
 from proxy.ledger.accounts.limits import check_scope, every
-from proxy.ledger.engine import changes_limits
 from proxy.ledger.limit import Limit
 from proxy.ledger.rules import WHATS, Rules
 from proxy.ledger.standing import BudgetState, counted, read, states_of
@@ -57,7 +56,6 @@ class Budgets(Desk):
         if ends is not None and ends <= now:
             raise AccountError("a raise ends after it has begun")
         with self._changing() as connection:
-            changes_limits(connection)
             limit = _limit(connection, Rules.read(connection, now), scope, what, window)
             made = _raised(limit, amount, now, ends, why)
             self._write(connection, who, "budget.raise", made)
@@ -67,7 +65,6 @@ class Budgets(Desk):
         """End a raise now, by its id; one that has not begun never was."""
         now = self._clock()
         with self._changing() as connection:
-            changes_limits(connection)
             row = connection.execute(select(raises).where(raises.c["raise"] == raised)).mappings().first()
             if row is None:
                 raise NoSuchError(f"there is no raise {raised!r}")
@@ -92,8 +89,7 @@ class Budgets(Desk):
             raise AccountError("a scope has nothing to give to itself")
         _positive(amount)
         now = self._clock()
-        with self._changing() as connection:
-            changes_limits(connection)  # nothing is held while what is left is looked at
+        with self._changing() as connection:  # nothing is held while what is left is looked at
             rules = Rules.read(connection, now)
             given, taken = (_limit(connection, rules, scope, what, window) for scope in (giver, taker))
             if given.window != taken.window or given.window.rolls:

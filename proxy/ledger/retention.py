@@ -18,15 +18,15 @@ def kept_by_team(connection: Connection) -> Mapping[str, int]:
     return {row.team: int(row.keep_s) for row in connection.execute(own)}
 
 
-def kept_by_job(connection: Connection, ids: Sequence[str]) -> Mapping[str, float]:
+def kept_by_job(connection: Connection, ids: Sequence[str]) -> Mapping[str, int]:
     """Seconds, by the id of each of these jobs whose team has its own."""
     own = kept_by_team(connection)
     if not own:
         return {}
-    found: dict[str, float] = {}
+    found: dict[str, int] = {}
     for some in _chunks(ids):
         query = select(jobs.c.job, jobs.c.team).where(jobs.c.job.in_(some), jobs.c.team.in_(own))
-        found.update({job: float(own[team]) for job, team in connection.execute(query)})
+        found.update({job: own[team] for job, team in connection.execute(query)})
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -146,68 +147,60 @@ class Statements:
     """All of them, for one engine."""
 
     def __init__(self, dialect: Dialect) -> None:
-        mark = "?" if dialect.paramstyle == "qmark" else "%s"
-
-        def inserting(table: Table, *names: str, tail: str = "") -> Rows:
-            compiled = str(insert(table).inline().compile(dialect=dialect, column_keys=list(names)))
-            head, _, row = compiled.partition(" VALUES ")
-            ordered = [column.name for column in table.columns if column.name in names]
-            assert ordered == list(names), (ordered, names)  # that is how SQLAlchemy writes them
-            return Rows(f"{head} VALUES ", row, tail)
-
-        def among(built: Any) -> Rows:
-            head, _, _ = str(built.compile(dialect=dialect)).rpartition(mark)
-            return Rows(f"{head.removesuffix('= ')}IN (", mark, ")")
-
-        def single(built: Any, *names: str) -> Statement:
-            return Statement(built, names, dialect)
-
-        self.insert_job = inserting(
-            jobs, *(name for name in JobRecord.__struct_fields__ if name != "org"), "state", "created"
+        single = partial(Statement, dialect=dialect)
+        self.insert_job = _inserting(
+            dialect, jobs, *(name for name in JobRecord.__struct_fields__ if name != "org"), "state", "created"
         )
-        self.insert_hold = inserting(holds, *Hold.__struct_fields__)
-        self.insert_entry = inserting(entries, *(column.name for column in entries.columns if column.name != "entry"))
-        self.end_hold = among(
-            delete(holds).where(holds.c.owner == bindparam("whose"), holds.c.hold == bindparam("one"))
-        )
-        self.end_jobs = among(
-            update(jobs)
-            .where(jobs.c.job == bindparam("one"))
-            .values(state=bindparam("now"), finished=bindparam("at"), answer=bindparam("said"))
+        self.insert_hold = _inserting(dialect, holds, *Hold.__struct_fields__)
+        self.insert_entry = _inserting(
+            dialect, entries, *(column.name for column in entries.columns if column.name != "entry")
         )
         self.put_balance = _upserting(dialect)
         self.recall: Recall = Locked() if dialect.name == "postgresql" else Read()
-        self.mark_hold = single(
-            update(holds).where(holds.c.hold == bindparam("one")).values(state=bindparam("now")), "now", "one"
-        )
-        self.mark_told = single(
-            update(balances)
-            .where(balances.c.scope == bindparam("whose"), balances.c.window == bindparam("when"))
-            .values(told=bindparam("told_now")),
-            *("told_now", "whose", "when"),
-        )
-        self.ticket_hold = single(
-            update(holds).where(holds.c.hold == bindparam("one")).values(ticket=bindparam("text")), "text", "one"
-        )
-        self.free_key = single(
-            update(jobs).where(jobs.c.job == bindparam("one")).values(idempotency=bindparam("none")), "none", "one"
-        )
-        self.keep_answer = single(
-            update(jobs).where(jobs.c.job == bindparam("one")).values(answer=bindparam("said")), "said", "one"
-        )
-        self.erase_job = single(
-            update(jobs).where(jobs.c.job == bindparam("one")).values(recall=null(), plan=null(), answer=null()), "one"
-        )
-        self.forget_keys = single(
-            update(jobs)
-            .where(
-                jobs.c.created < bindparam("before"),
-                jobs.c.idempotency.is_not(None),
-                jobs.c.state != literal_column("'open'"),
-            )
-            .values(idempotency=bindparam("none")),
-            *("none", "before"),
-        )
+        self.end_hold = _among(dialect, _END_HOLD)
+        self.end_jobs = _among(dialect, _END_JOBS)
+        self.mark_hold = single(_HOLD.values(state=bindparam("now")), ("now", "one"))
+        self.ticket_hold = single(_HOLD.values(ticket=bindparam("text")), ("text", "one"))
+        self.mark_told = single(_MARK_TOLD, ("told_now", "whose", "when"))
+        self.free_key = single(_JOB.values(idempotency=bindparam("none")), ("none", "one"))
+        self.keep_answer = single(_JOB.values(answer=bindparam("said")), ("said", "one"))
+        self.erase_job = single(_JOB.values(recall=null(), plan=null(), answer=null()), ("one",))
+        self.forget_keys = single(_FORGET_KEYS, ("none", "before"))
+
+
+_HOLD = update(holds).where(holds.c.hold == bindparam("one"))
+_JOB = update(jobs).where(jobs.c.job == bindparam("one"))
+_END_HOLD = delete(holds).where(holds.c.owner == bindparam("whose"), holds.c.hold == bindparam("one"))
+_END_JOBS = _JOB.values(state=bindparam("now"), finished=bindparam("at"), answer=bindparam("said"))
+_MARK_TOLD = (
+    update(balances)
+    .where(balances.c.scope == bindparam("whose"), balances.c.window == bindparam("when"))
+    .values(told=bindparam("told_now"))
+)
+_FORGET_KEYS = (
+    update(jobs)
+    .where(
+        jobs.c.created < bindparam("before"),
+        jobs.c.idempotency.is_not(None),
+        jobs.c.state != literal_column("'open'"),
+    )
+    .values(idempotency=bindparam("none"))
+)
+
+
+def _inserting(dialect: Dialect, table: Table, *names: str) -> Rows:
+    compiled = str(insert(table).inline().compile(dialect=dialect, column_keys=list(names)))
+    head, _, row = compiled.partition(" VALUES ")
+    ordered = [column.name for column in table.columns if column.name in names]
+    assert ordered == list(names), (ordered, names)  # that is how SQLAlchemy writes them
+    return Rows(f"{head} VALUES ", row)
+
+
+def _among(dialect: Dialect, built: Any) -> Rows:
+    """For any number of what it asks for last."""
+    mark = "?" if dialect.paramstyle == "qmark" else "%s"
+    head, _, _ = str(built.compile(dialect=dialect)).rpartition(mark)
+    return Rows(f"{head.removesuffix('= ')}IN (", mark, ")")
 
 
 def _upserting(dialect: Dialect) -> Rows:

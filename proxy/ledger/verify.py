@@ -23,7 +23,7 @@ from proxy.ledger.rules import Rules
 from proxy.ledger.standing import states_of
 from proxy.ledger.statements import AMOUNTS
 from proxy.ledger.tables import balances, entries, holds
-from proxy.ledger.windows import Window
+from proxy.ledger.windows import Window, parted
 
 CHUNK = 2000
 """Rows that are fetched together."""
@@ -123,7 +123,7 @@ class _Verification:
         found: dict[str, set[Window]] = defaultdict(set)
         for row in _stream(self._connection, select(balances.c.scope, balances.c.window), balances.c.scope):
             if not kept((row["scope"], row["window"])):
-                found[row["scope"].partition(":")[0]].add(_window(row["window"]))
+                found[row["scope"].partition(":")[0]].add(parted(row["window"])[0])
         return found
 
     # Balances.
@@ -223,15 +223,6 @@ def _stream(connection: Connection, query: Select[Any], *order: Any) -> Iterator
         order = tuple([each.collate("C") if each.name in {"hold", "scope", "window"} else each for each in order])
     with connection.execute(query.order_by(*order).execution_options(yield_per=CHUNK)) as streamed:
         yield from streamed.mappings()
-
-
-def _window(label: str) -> Window:
-    """The kind of window a label is of."""
-    kind, _, when = label.partition(":")
-    if not when:
-        return Window("total" if label == "total" else "month" if len(label) == 7 else "day")
-    name, _, zone = kind.partition("@")
-    return Window(name, zone or "UTC")
 
 
 def _accounts(given: Any, kinds: dict[str, set[Window]]) -> Iterable[Account]:

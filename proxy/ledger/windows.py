@@ -114,6 +114,15 @@ def check(name: str, zone: str = "UTC") -> str | None:
     return None
 
 
+def parted(label: str) -> tuple[Window, str]:
+    """The kind of window a label is of, and when that is."""
+    kind, _, when = label.partition(":")
+    if not when:
+        kind, when = ("total" if label == "total" else "month" if len(label) == 7 else "day"), label
+    name, _, zone = kind.partition("@")
+    return Window(name, zone or "UTC"), when
+
+
 def interval(label: str) -> Interval:
     """From and to before which (ms) a label stands for. Raises ValueError for what is none."""
     return _interval(label)
@@ -123,15 +132,13 @@ def interval(label: str) -> Interval:
 def _interval(label: str) -> Interval:
     if label == "total":
         return FOREVER
-    kind, _, when = label.partition(":")
-    if not when:
-        kind, when = ("month" if len(label) == 7 else "day"), label
-    name, _, zone = kind.partition("@")
-    if name in STEPS:
-        begins = int(datetime.fromisoformat(when if name == "minute" else f"{when}:00").replace(tzinfo=UTC).timestamp())
-        return begins * 1000, begins * 1000 + STEPS[name]
-    first, after = _days(name, when)
-    return _midnight(first, zone or "UTC"), _midnight(after, zone or "UTC")
+    of, when = parted(label)
+    if of.name in STEPS:
+        minute = when if of.name == "minute" else f"{when}:00"
+        begins = int(datetime.fromisoformat(minute).replace(tzinfo=UTC).timestamp())
+        return begins * 1000, begins * 1000 + STEPS[of.name]
+    first, after = _days(of.name, when)
+    return _midnight(first, of.zone), _midnight(after, of.zone)
 
 
 def _days(name: str, when: str) -> tuple[date, date]:

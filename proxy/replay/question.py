@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -25,9 +24,7 @@ from proxy.policies import Policies
 from proxy.replay.planning import Scenario
 from proxy.replay.run import replay
 from proxy.replay.told import told
-
-_AGO = re.compile(r"(\d{1,5})([hd])")
-_HOURS = {"h": 1, "d": 24}
+from proxy.written import length_in
 
 
 class Question(Struct, frozen=True, forbid_unknown_fields=True):
@@ -107,8 +104,9 @@ def scenario_of(config: Config, question: Question, environ: Mapping[str, str]) 
 
 def moment(text: str, now: int, field: str) -> int:
     """Milliseconds since 1970 of `30d` before `now`, or of the first moment of a day in UTC. Raises QuestionError."""
-    if ago := _AGO.fullmatch(text):
-        return now - int(ago[1]) * _HOURS[ago[2]] * 3_600_000
+    ago = length_in(text, "hd")
+    if ago is not None:
+        return now - ago
     try:
         day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError as error:

@@ -9,11 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
-from email.utils import parsedate_to_datetime
-from functools import lru_cache
-from math import inf, isfinite
+from math import inf
 from typing import Any, Protocol, TypeVar
-from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -39,8 +36,9 @@ from providers.contract import (
 from proxy.renderer import Renderer
 from proxy.transport.deadlines import Deadlines
 from proxy.transport.events import read_events
-from proxy.transport.faults import by_error, by_status
+from proxy.transport.faults import by_error, by_status, retry_after
 from proxy.transport.guard import ForbiddenError, Guard, LinkError
+from proxy.transport.home import at_home
 from proxy.transport.memory import Lease, read_whole
 
 T = TypeVar("T")
@@ -289,35 +287,11 @@ class _Talk:
         body = await read_whole(response, self._transport.reply_limit, self._lease)
         reply = Reply(status=response.status, headers=response.headers, body=body)
         if response.status >= 300 and response.status not in call.reads:
-            failure = by_status(response.status, _retry_after(response.headers))
+            failure = by_status(response.status, retry_after(response.headers))
             explained = self._provider.explain(reply, failure)
             explained.vendor_id = explained.vendor_id or response.headers.get(self._provider.id_header)
             raise explained
         return reply
-
-
-def at_home(url: str, account: Account) -> bool:
-    """Whether a URL is the account's own origin, or an https host inside its realm."""
-    return _at_home(url, account.base, account.realm)
-
-
-@lru_cache(maxsize=1024)
-def _at_home(url: str, base: str, realm: str) -> bool:
-    try:
-        there, home = urlsplit(url), urlsplit(base)
-        host = (there.hostname or "").lower()
-        if there.username is not None or there.password is not None:
-            return False
-        if (there.scheme, host, there.port) == (home.scheme, (home.hostname or "").lower(), home.port):
-            return True
-    except ValueError:
-        return False
-    return (
-        there.scheme == "https"
-        and there.port in (None, 443)
-        and bool(realm)
-        and (host == realm or host.endswith(f".{realm}"))
-    )
 
 
 def _body(call: Call, headers: dict[str, str]) -> bytes | aiohttp.FormData | None:
@@ -330,22 +304,3 @@ def _body(call: Call, headers: dict[str, str]) -> bytes | aiohttp.FormData | Non
         headers["content-type"] = "application/json"
         return msgspec.json.encode(call.json)
     return None
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds a vendor asks to be left alone: `retry-after-ms`, or `retry-after` in seconds or as a date."""
-    try:
-        if "retry-after-ms" in headers:
-            seconds = float(headers["retry-after-ms"]) / 1000
-        else:
-            seconds = _until(headers["retry-after"])
-    except (KeyError, ValueError, OverflowError):
-        return None
-    return max(0.0, seconds) if isfinite(seconds) else None
-
-
-def _until(said: str) -> float:
-    try:
-        return float(said)
-    except ValueError:
-        return parsedate_to_datetime(said).timestamp() - time.time()

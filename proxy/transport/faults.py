@@ -1,6 +1,11 @@
-"""Two tables: what a vendor's status means, and what an error of the client library means."""
+"""Two tables: what a vendor's status means, and what an error of the client library means. And when to come again."""
 
 from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from math import isfinite
 
 import aiohttp
 
@@ -60,3 +65,22 @@ def by_error(error: Exception, *, pays: bool) -> Failure:
     else:
         detail = f"the vendor's answer cannot be read ({type(error).__name__})"
     return Failure(Fault.AMBIGUOUS if pays else Fault.UNAVAILABLE, detail)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds a vendor asks to be left alone: `retry-after-ms`, or `retry-after` in seconds or as a date."""
+    try:
+        if "retry-after-ms" in headers:
+            seconds = float(headers["retry-after-ms"]) / 1000
+        else:
+            seconds = _until(headers["retry-after"])
+    except (KeyError, ValueError, OverflowError):
+        return None
+    return max(0.0, seconds) if isfinite(seconds) else None
+
+
+def _until(said: str) -> float:
+    try:
+        return float(said)
+    except ValueError:
+        return parsedate_to_datetime(said).timestamp() - time.time()

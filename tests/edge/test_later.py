@@ -28,6 +28,7 @@ from proxy.job import Job
 from proxy.ledger.accounts import Accounts, parse_budget, parse_count
 from proxy.ledger.book import end_hold
 from proxy.ledger.clock import now_ms
+from proxy.repeats import Repeats
 from proxy.store import DiskStore
 from tests.edge.examples import CLOUD, EXAMPLES, Example
 from tests.edge.house import Visitor
@@ -198,6 +199,19 @@ async def test_a_mistake_of_ours_is_told_as_one(team: Team, monkeypatch: pytest.
     told = await fetched(team, await team.ask("POST", OPENAI, BOAT, ASYNC))
     assert (told["state"], told["status"], told["error"]["code"]) == ("failed", 500, "internal")
     assert "that was not meant" not in json.dumps(told)
+
+
+async def test_a_mistake_in_keeping_stored_pictures_costs_nobody_any_and_is_in_the_log(
+    team: Team, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def breaks(*_: Any) -> None:
+        raise ZeroDivisionError("that was not meant")
+
+    monkeypatch.setattr(Repeats, "keep", breaks)
+    told = await fetched(team, await team.ask("POST", OPENAI, BOAT, ASYNC))
+    assert told["state"] == "done"  # they were stored before that
+    assert f"the pictures of {told['id']} cannot be kept" in caplog.text
+    assert "that was not meant" in caplog.text
 
 
 async def test_a_full_disk_makes_the_caller_wait_for_the_answer(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:

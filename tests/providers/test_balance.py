@@ -9,7 +9,7 @@ import pytest
 
 import providers
 from providers.contract import Account, Call, Failure, Fault, Provider, Reply, Secret
-from proxy.transport.driver import at_home
+from proxy.transport.home import at_home
 
 TELLING = sorted(name for name in providers.NAMES if providers.load(name).balance is not None)
 

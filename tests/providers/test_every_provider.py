@@ -48,7 +48,7 @@ from providers.contract import (
 )
 from providers.contract.model import parse_size
 from providers.contract.request import OPTIONAL
-from proxy.transport.driver import at_home
+from proxy.transport.home import at_home
 from tests.pictures import png
 from tests.providers.asking import request_for, sides
 from tests.providers.recording import (

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pricing import Billable
-from providers.contract import Edit, Fit, Model, Sizes, Upscale, fit
-from providers.contract.request import ControlKind, EditKind, UpscaleKind
+from providers.contract import ControlKind, Edit, EditKind, Fit, Model, Sizes, Upscale, UpscaleKind, fit
 from proxy.replay.asked import asked
 
 SIDES = st.integers(1, 4096)

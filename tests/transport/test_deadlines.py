@@ -15,6 +15,8 @@ from tests.transport.driving import driving, paying
 from tests.transport.serving import eventually, left, serving
 
 TICK = module.TICK_S
+ROOM = 1.0
+"""Seconds by which a machine with much to do may be late."""
 
 
 async def _silent(request: web.BaseRequest) -> web.Response:
@@ -28,7 +30,7 @@ async def test_a_vendor_that_never_answers_is_given_up_at_the_deadline(pays: boo
         call = paying(vendor.origin) if pays else Call(url=f"{vendor.origin}/")
         began = time.monotonic()
         failure = await driver.fault(call, deadline=0.3)
-        assert 0.3 <= time.monotonic() - began < 0.3 + TICK * 2
+        assert 0.3 <= time.monotonic() - began < 0.3 + TICK + ROOM
         assert failure.fault is fault
         assert "0.3 seconds" in failure.detail
 
@@ -57,7 +59,7 @@ async def test_every_conversation_has_its_own_deadline() -> None:
 
         await asyncio.gather(*(one(deadline) for deadline in (0.9, 0.1, 0.5)))
         assert list(took) == [0.1, 0.5, 0.9]
-        assert all(deadline <= at < deadline + TICK * 2 for deadline, at in took.items())
+        assert all(deadline <= at < deadline + TICK + ROOM for deadline, at in took.items())
 
 
 async def test_who_is_cancelled_is_cancelled_and_not_told_of_a_deadline() -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from providers.contract import Account, Call, Fault, Fetch
-from proxy.transport.driver import at_home
 from proxy.transport.guard import ForbiddenError, Guard
+from proxy.transport.home import at_home
 from tests.pictures import png
 from tests.properties import MANY
 from tests.transport.driving import KEY, Driver, driving

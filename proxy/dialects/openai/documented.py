@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from proxy.dialects.documents import BOAT, Document, Example, Field, File, Told, more, placed, told
 from proxy.dialects.openai.models import TYPES
-from proxy.dialects.openai.parse import EDIT, IMAGES_MOST, SHARED
+from proxy.dialects.openai.parse import EDIT, SHARED
+from proxy.dialects.openai.pictures import IMAGES_MOST
 
 DATA_URL = f"data:image/png;base64,{BOAT}"
 MODELS, GENERATIONS = "GET /v1/models", "POST /v1/images/generations"

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from proxy.edge.admin.refusing import Refusal
+from proxy.written import names_in
 
 T = TypeVar("T")
 BEGINS = "/admin/v1"
@@ -144,7 +145,7 @@ def tag_of(told: Any) -> str:
 
 def matched(header: str) -> frozenset[str]:
     """The ETags of If-Match or If-None-Match; `*` stands for any."""
-    return frozenset(each.strip() for each in header.split(",") if each.strip())
+    return names_in(header)
 
 
 # Pages.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Annotated, Literal
 
@@ -17,6 +16,7 @@ from proxy.explain import usd
 from proxy.ledger.accounts import Budget, What
 from proxy.ledger.accounts.limits import check_scope, limits_of
 from proxy.ledger.tables import budgets
+from proxy.written import amount_in
 
 BUDGETS = "budgets"
 Count = Annotated[int, Meta(ge=0)]
@@ -95,12 +95,9 @@ def micros(text: str | None, at: str) -> int:
     """USD as text in micro-USD, 0 for none; a part of a micro-dollar is refused, not rounded. Raises `Refusal`."""
     if text is None:
         return 0
-    try:
-        amount = Decimal(text)
-        whole = to_micros(amount) if amount.is_finite() and 0 <= amount <= MOST_USD else -1
-    except InvalidOperation:
-        whole = -1
-    if whole < 0 or from_micros(whole) != amount:
+    amount = amount_in(text)
+    whole = None if amount is None or amount > MOST_USD else to_micros(amount)
+    if whole is None or from_micros(whole) != amount:
         raise Refusal(400, "invalid_value", f"{text[:40]!r} is no amount of USD, with six decimals at most.", at)
     return whole
 

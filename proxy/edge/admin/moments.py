@@ -27,6 +27,6 @@ def moment(text: str, now: int, field: str) -> int:
         return int(told.timestamp() * 1000)
 
 
-def maybe(text: str | None, now: int, field: str) -> int | None:
-    """The same, where anything is said."""
-    return None if text is None else moment(text, now, field)
+def between(since: str, until: str | None, now: int) -> tuple[int, int | None]:
+    """From which moment, and before which; None where nobody says. Raises `Refusal`."""
+    return moment(since, now, "since"), None if until is None else moment(until, now, "until")

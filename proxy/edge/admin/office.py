@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +18,7 @@ from proxy.edge.desk import Desk
 from proxy.health import Health
 from proxy.ledger.accounts import AccountError, Accounts, KeyRing, NoSuchError, TakenError
 from proxy.ledger.budgets import Budgets
+from proxy.ledger.clock import now_ms
 
 T = TypeVar("T")
 
@@ -50,7 +50,7 @@ class Office(Struct, frozen=True, kw_only=True):
 
     def now(self) -> int:
         """Milliseconds since 1970."""
-        return time.time_ns() // 1_000_000
+        return now_ms()
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run a query in a thread of its own: a long one keeps no request waiting that the ledger's reader serves."""

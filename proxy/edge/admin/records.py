@@ -11,8 +11,7 @@ from msgspec import Struct
 
 from pricing import from_micros
 from proxy.edge.admin.frame import Asked, Page, Paging, Route, at, maybe, page_of, position, says
-from proxy.edge.admin.moments import SINCE, UNTIL, moment
-from proxy.edge.admin.moments import maybe as maybe_moment
+from proxy.edge.admin.moments import SINCE, UNTIL, between
 from proxy.edge.admin.office import Office
 from proxy.edge.admin.refusing import Refusal
 from proxy.explain import explain_served, usd
@@ -152,11 +151,11 @@ ENTRIES, REQUESTS, AUDIT = "entries", "requests", "audit"
 
 def _window(office: Office, query: Any, of: str, kind: type, named: dict[str, str]) -> Window:
     """The rows a query asks for, one more than are shown. `named`: columns by parameters that are called otherwise."""
-    now = office.now()
+    since, until = between(query.since, query.until, office.now())
     filters = [name for name in type(query).__struct_fields__ if name not in Since.__struct_fields__]
     return Window(
-        since=moment(query.since, now, "since"),
-        until=maybe_moment(query.until, now, "until"),
+        since=since,
+        until=until,
         only={named.get(name, name): getattr(query, name) for name in filters if getattr(query, name) is not None},
         behind=position(of, query.after, kind),
         limit=query.limit + 1,
@@ -198,13 +197,13 @@ async def show_request(office: Office, asked: Asked) -> Explained:
 async def list_changes(office: Office, asked: Asked) -> Page[Audited]:
     """Changes of organisations, teams, keys and limits."""
     query: AuditQuery = asked.query
-    now = office.now()
+    since, until = between(query.since, query.until, office.now())
     sought = Sought(
         who=query.who,
         action=query.action,
         what=query.what,
-        since=moment(query.since, now, "since"),
-        until=maybe_moment(query.until, now, "until"),
+        since=since,
+        until=until,
         before=position(AUDIT, query.after, int),
     )
     rows = await office.read(lambda connection: changes(connection, sought, query.limit + 1))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from tempfile import SpooledTemporaryFile
 from typing import IO, Annotated, Any, Literal, cast
 
@@ -18,11 +19,12 @@ from sqlalchemy import Connection
 
 from pricing import from_micros
 from proxy.edge.admin.frame import Asked, Route, Streamed, at, says
-from proxy.edge.admin.moments import SINCE, UNTIL, maybe, moment
+from proxy.edge.admin.moments import SINCE, UNTIL, between
 from proxy.edge.admin.office import Office
 from proxy.edge.admin.refusing import Refusal
 from proxy.explain import usd
 from proxy.ledger.usage import GROUPS, Group, Span, Spent, usage
+from proxy.written import names_in
 
 IN_MEMORY = 1 << 20
 """Bytes of a report that are kept in memory; a longer one goes to a file."""
@@ -91,7 +93,7 @@ async def report(office: Office, asked: Asked) -> Streamed:
     now = office.now()
     by = _groups(query.group_by)
     only = {name: getattr(query, name) for name in GROUPS if getattr(query, name, None) is not None}
-    since, until = moment(query.since, now, "since"), maybe(query.until, now, "until")
+    since, until = between(query.since, query.until, now)
     span = Span(since=since, until=now if until is None else until, only=only)
     tables = _format(query.format, asked.headers.get("accept", "")) == "csv"
 
@@ -106,8 +108,8 @@ async def report(office: Office, asked: Asked) -> Streamed:
 
 def _groups(text: str) -> list[Group]:
     """In the order in which they are told. Raises `Refusal`."""
-    said = [each.strip() for each in text.split(",") if each.strip()]
-    if unknown := sorted(set(said) - set(GROUPS)):
+    said = names_in(text)
+    if unknown := sorted(said - set(GROUPS)):
         detail = f"`group_by` takes {', '.join(GROUPS)}, with commas between; there is no {', '.join(unknown)}."
         raise Refusal(400, "invalid_value", detail[:500], "group_by")
     return [group for group in GROUPS if group in said]
@@ -129,14 +131,12 @@ _KNOWN = frozenset({"text/csv", "application/json", "application/*", "*/*"})
 
 def _spooled(pieces: Iterable[bytes]) -> IO[bytes]:
     """A file with these pieces in it, to be read from its beginning."""
-    file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  whoever sends it closes it
-    try:
+    with ExitStack() as unfinished:
+        file = unfinished.enter_context(SpooledTemporaryFile(IN_MEMORY))
         for piece in pieces:
             file.write(piece)
         file.seek(0)
-    except BaseException:
-        file.close()
-        raise
+        unfinished.pop_all()  # whoever sends it closes it
     return cast(IO[bytes], file)
 
 

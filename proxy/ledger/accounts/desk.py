@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +10,7 @@ from sqlalchemy import Connection, Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from proxy.ledger.audit import record
+from proxy.ledger.clock import now_ms
 from proxy.ledger.engine import changes_limits
 from proxy.ledger.tables import versions
 
@@ -36,7 +36,7 @@ class Desk:
     def __init__(
         self,
         engine: Engine,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = now_ms,
         given: Callable[[Connection], None] | None = None,
     ) -> None:
         """`clock`: milliseconds since 1970. `given` looks at the start of every change, and raises to refuse it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 from msgspec import UNSET, Struct, UnsetType
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 from sqlalchemy import Connection, func, insert, select, update
 
 from providers.contract import Secret
@@ -14,7 +14,7 @@ from proxy.ledger.accounts.desk import SCRIPT, AccountError, NoSuchError
 from proxy.ledger.accounts.limits import Budget, put
 from proxy.ledger.accounts.may import ANYTHING, May
 from proxy.ledger.accounts.reading import Reading, as_kept, key_of
-from proxy.ledger.accounts.records import Key, Team, digest
+from proxy.ledger.accounts.records import Key, Team, changed, digest
 from proxy.ledger.accounts.teams import Teams, team_of
 from proxy.ledger.tables import keys, teams
 
@@ -111,10 +111,7 @@ class Keys(Teams, Reading):
         with self._changing() as connection:
             before = key_of(connection, key)
             _check_current(before)
-            said = {name: value for name, value in asdict(change).items() if value is not UNSET}
-            if "webhook_key" in said:
-                said["webhook_key"] = Secret(said["webhook_key"]) if said["webhook_key"] else None
-            after = replace(before, **said)
+            after = changed(before, change)
             check_key(after)
             connection.execute(update(keys).where(keys.c.key == before.key).values(as_kept(after)))
             self._note(connection, who, "key.update", f"key:{before.key}", before, after)

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, delete, insert, select
 
 from proxy.ledger import windows
 from proxy.ledger.accounts.desk import SCRIPT, AccountError, Desk, NoSuchError
-from proxy.ledger.engine import changes_limits
 from proxy.ledger.sums import forget
 from proxy.ledger.tables import budgets, keys, organisations, teams
 from proxy.ledger.windows import NAMES
@@ -55,7 +54,6 @@ class Limited(Desk):
     def set_limits(self, scope: str, limits: tuple[Budget, ...], *, replace: bool = False, who: str = SCRIPT) -> None:
         """Set limits of a scope, or of DEFAULTS; with `replace`, those alone. Raises AccountError for no such scope."""
         with self._changing() as connection:
-            changes_limits(connection)
             check_scope(connection, scope)
             before = limits_of(connection, scope)
             if replace:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from typing import TypeVar
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
+from msgspec.structs import asdict, replace
 
 from providers.contract import Secret
 from proxy.ledger.accounts.desk import AccountError
@@ -21,6 +23,7 @@ GRANTS = frozenset({"admin", "spend", "unfiltered"})
 `unfiltered`: pictures without a vendor's safety filter, where the vendor lets its customers choose."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+T = TypeVar("T", bound=Struct)
 
 
 class Org(Struct, frozen=True, kw_only=True):
@@ -94,6 +97,14 @@ class Key(Struct, frozen=True, kw_only=True):
 def digest(secret: str) -> bytes:
     """How a key is kept."""
     return hashlib.sha256(secret.encode()).digest()
+
+
+def changed(record: T, change: Struct) -> T:
+    """A team or a key as a change would have it: what is not said stays."""
+    said = {name: value for name, value in asdict(change).items() if value is not UNSET}
+    if "webhook_key" in said:
+        said["webhook_key"] = Secret(said["webhook_key"]) if said["webhook_key"] else None
+    return replace(record, **said)
 
 
 def check_name(name: str, kind: str) -> None:

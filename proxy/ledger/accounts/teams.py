@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
-from msgspec.structs import asdict, replace
+from msgspec.structs import asdict
 from sqlalchemy import Connection, insert, select, update
 
 from providers.contract import Secret
 from proxy.ledger.accounts.desk import SCRIPT, AccountError, Desk, NoSuchError, TakenError
 from proxy.ledger.accounts.limits import Budget, every, put
 from proxy.ledger.accounts.orgs import org_of
-from proxy.ledger.accounts.records import DEFAULT_ORG, Team, check_name
+from proxy.ledger.accounts.records import DEFAULT_ORG, Team, changed, check_name
 from proxy.ledger.tables import teams
 
 MOST_WEIGHT = 1000
@@ -71,10 +71,7 @@ class Teams(Desk):
         """Change a team's settings; raises AccountError where there is none, or no such organisation."""
         with self._changing() as connection:
             before = team_of(connection, team)
-            said = {name: value for name, value in asdict(change).items() if value is not UNSET}
-            if "webhook_key" in said:
-                said["webhook_key"] = Secret(said["webhook_key"]) if said["webhook_key"] else None
-            after = replace(before, **said)
+            after = changed(before, change)
             _check(after)
             org_of(connection, after.org)
             connection.execute(update(teams).where(teams.c.team == team).values(_row(after)))

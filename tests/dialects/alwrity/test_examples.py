@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from providers.contract import Control, Edit, EditKind, Generate, Upscale, UpscaleKind
-from providers.contract.request import ControlKind
+from providers.contract import Control, ControlKind, Edit, EditKind, Generate, Upscale, UpscaleKind
 from tests.dialects.alwrity.asking import PHOTO, World, answer, composed, offer, parse, served, talked, told, url
 from tests.dialects.alwrity.test_listing import EDITS, card
 from tests.pictures import png

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from providers.contract import EditKind, Failure, Model, Sizes, UpscaleKind
-from providers.contract.request import ControlKind
+from providers.contract import ControlKind, EditKind, Failure, Model, Sizes, UpscaleKind
 from proxy.dialects.contract import Card
 from tests.dialects.alwrity.asking import World, offer, talked, told
 

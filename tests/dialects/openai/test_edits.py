@@ -10,7 +10,8 @@ from PIL import Image as Pillow
 
 from providers.contract import Code, Edit, EditKind, Failure, Fidelity, Image, Mask, Note, Polarity, Quality
 from proxy.dialects.contract import Incoming, Source
-from proxy.dialects.openai.parse import DATA_URL_MOST, IMAGE_BYTES, IMAGES_MOST, parse_edit
+from proxy.dialects.openai.parse import parse_edit
+from proxy.dialects.openai.pictures import DATA_URL_MOST, IMAGE_BYTES, IMAGES_MOST
 from proxy.pictures import Studio, check_mask
 from tests.dialects.openai.asking import CUT, OTHER, PHOTO, Part, carrying, composed, edit, form, refusal
 from tests.pictures import jpeg, png
