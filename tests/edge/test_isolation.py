@@ -17,8 +17,11 @@ import httpx
 import pytest
 
 from proxy.dialects.contract import Dialect, Generating, Route
+from proxy.edge.documentation import own
 from tests.edge.examples import CLOUD, STUDIO, Example, File, examples, filled, form, url
+from tests.edge.test_campaigns import entry
 from tests.edge.town import (
+    GENERATING,
     ORIGIN,
     ROUTES,
     Team,
@@ -35,6 +38,10 @@ from tests.pictures import png
 DRY = {"x-darkroom-dry-run": "plan"}
 OPEN = [(dialect, route) for dialect, route in ROUTES if "{" in route.path]
 TAKING = [(dialect, route) for dialect, route in ROUTES if route.method in ("POST", "PUT")]
+OWN = own.DOCUMENTS
+OWN_OPEN = [route for route in OWN if "{" in route]
+METRICS = "GET /metrics"
+"""Tells of every team, to whoever runs the server."""
 LISTING = [(dialect, route) for dialect, route in ROUTES if route.method == "GET"]
 VOLATILE = re.compile(
     r'"(?:created\w*|timestamp|id|asset_id|request_id|file_url|filename|url|fields|key|'
@@ -132,15 +139,103 @@ def test_an_id_of_others_in_a_path_is_an_id_of_nothing(dialect: Dialect, route: 
     assert pair.state() == before
 
 
-def test_a_request_of_others_is_no_request(pair: Pair) -> None:
+@pytest.mark.parametrize("route", OWN_OPEN)
+def test_our_own_routes_know_no_id_of_others(route: str, pair: Pair) -> None:
+    method, path = route.split(" ")
+    before = pair.state()
     for id_ in pair.ids().values():
         answers = []
         for each in (id_, alike(id_)):
-            answer = pair.ask("GET", f"/v1/darkroom/requests/{each}")
+            answer = pair.ask(method, re.sub(r"{\w+:\w+}", each, path))
             innocent(pair, answer, each)
             answers.append(said(answer, each))
         assert answers[0] == answers[1]
         assert answers[0][0] == 404
+    assert pair.state() == before
+
+
+@pytest.mark.parametrize("route", sorted(OWN.keys() - {*OWN_OPEN, METRICS}))
+def test_our_own_routes_tell_nothing_of_others(route: str, pair: Pair) -> None:
+    method, path = route.split(" ")
+    body = {"model": "card", "prompt": "A boat"} if method == "POST" else None
+    answer = pair.ask(method, path, body)
+    assert answer.status_code == 200, answer.text
+    innocent(pair, answer, "")
+
+
+@pytest.mark.parametrize("path", ["/v1/darkroom/plan", "/v1/darkroom/estimate"])
+def test_what_would_be_is_not_told_of_things_of_others(path: str, pair: Pair) -> None:
+    """What the owner is told a plan of, the stranger is told does not exist."""
+    wanting, guessing = [Team(pair.home, "stranger", pair.stranger.key) for _ in range(2)]
+    wanting.has = pair.ids()
+    guessing.has = {name: alike(id_) for name, id_ in pair.ids().items()}
+    used = 0
+    for dialect, route in GENERATING:
+        for example in examples(dialect.name, route.method, route.path):
+            if filled(example.fields, pair.owner.has) == example.fields:
+                continue
+            assert pair.ask("POST", path, entry(pair.owner, dialect, route, example), team=pair.owner).is_success
+            answers = []
+            for team in (wanting, guessing):
+                answer = pair.ask("POST", path, entry(team, dialect, route, example))
+                assert not [id_ for id_ in pair.ids().values() if id_ in without(answer.text, example, team)]
+                assert "owner secret" not in answer.text
+                answers.append((answer.status_code, without(VOLATILE.sub("", answer.text), example, team)))
+            assert answers[0] == answers[1]
+            assert answers[0][0] in (400, 404)
+            used += 1
+    assert used >= 6
+
+
+def without(text: str, example: Example, team: Team) -> str:
+    """A text without the ids that were sent."""
+    sent = json.dumps(filled(example.fields, team.has), default=str)
+    for id_ in team.has.values():
+        text = text.replace(id_[:-2], "ID") if id_[:-2] in sent else text
+    return text
+
+
+def test_a_request_of_others_that_is_under_way_is_no_request_either(pair: Pair) -> None:
+    pair.home.painter.gate.clear()
+    body = {"model": "card", "prompt": "owner secret"}
+    taken = pair.ask("POST", "/openai/v1/images/generations", body, {"prefer": "respond-async"}, team=pair.owner)
+    path = taken.headers["location"]
+    for method, of_its_owner in (("GET", 200), ("DELETE", 409)):
+        answers = []
+        for each in (path, alike_path(path)):
+            answer = pair.ask(method, each)
+            innocent(pair, answer, each)
+            answers.append(said(answer, each.rpartition("/")[2]))
+        assert answers[0] == answers[1]
+        assert answers[0][0] == 404
+        assert pair.ask(method, path, team=pair.owner).status_code == of_its_owner
+    pair.home.painter.gate.set()
+    pair.runner.run(pair.home.quiet())
+    told = pair.runner.run(ended(pair.owner, path))
+    [link] = [image["url"] for image in told["images"]]
+    assert pair.ask("DELETE", path).status_code == 404
+    assert pair.runner.run(pair.home.http.get(link)).status_code == 200
+    assert pair.ask("DELETE", path, team=pair.owner).status_code == 200
+    assert pair.runner.run(pair.home.http.get(link)).status_code == 404
+
+
+async def ended(team: Team, path: str) -> Any:
+    """What is told of a request, once it has ended."""
+    async with asyncio.timeout(10):
+        while (found := (await team.ask("GET", path)).json())["state"] == "open":
+            await asyncio.sleep(0.005)
+    return found
+
+
+def alike_path(path: str) -> str:
+    """The same of a request that never was."""
+    place, _, id_ = path.rpartition("/")
+    return f"{place}/{alike(id_)}"
+
+
+def test_what_verifies_webhooks_is_another_for_every_team(pair: Pair) -> None:
+    secrets = [pair.ask("GET", "/v1/darkroom/webhook-secret", team=team).json() for team in (pair.owner, pair.stranger)]
+    assert len({each[name] for each in secrets for name in ("secret", "team_secret")}) == 4
 
 
 def texts(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from sqlalchemy import Engine, select
 
-from proxy.ledger.tables import balances
-from tests.walk.running import Running
+from tests.walk.running import Running, running
 
 
 @contextmanager
@@ -26,47 +22,8 @@ def replicas(folders: Sequence[Path], config: Mapping[str, Any]) -> Iterator[lis
         made = []
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
-            server = Running(folder, config)
-            server.start()
-            stack.callback(_stop, server)
-            made.append(server)
+            made.append(stack.enter_context(running(folder, config)))
         yield made
-
-
-def _stop(server: Running) -> None:
-    server.close_clients()
-    if server.up:
-        assert server.stop() == 0, (server.folder / "server.log").read_text()[-2000:]
-
-
-class Sampler(threading.Thread):
-    """Looks at a team's balance again and again, as somebody who does not trust it would."""
-
-    def __init__(self, engine: Engine, scope: str) -> None:
-        super().__init__(daemon=True)
-        self._engine = engine
-        self._query = select(balances.c.settled, balances.c.held).where(
-            balances.c.scope == scope, balances.c.window == "total"
-        )
-        self._over = threading.Event()
-        self.samples: list[tuple[int, int]] = []
-
-    def run(self) -> None:
-        while not self._over.is_set():
-            with self._engine.connect().execution_options(reads=True) as connection:
-                found = connection.execute(self._query).first()
-            if found is not None:
-                self.samples.append((found.settled, found.held))
-            time.sleep(0.01)
-
-    def __enter__(self) -> Sampler:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self.join(10)
-        self._engine.dispose()
 
 
 Body = Callable[[random.Random], dict[str, Any]]

@@ -14,9 +14,10 @@ from sqlalchemy import func, select
 from proxy.cli import main
 from proxy.ledger.tables import entries, holds
 from tests.many.book import Bookkeeper
-from tests.many.replicas import Crowd, Sampler, replicas
+from tests.many.replicas import Crowd, replicas
 from tests.servers import Redis
-from tests.walk.running import Running
+from tests.walk.looking import Looking
+from tests.walk.running import Running, balance_of
 from tests.walk.vendors import serving
 
 LIMIT = 100_000_000
@@ -53,7 +54,7 @@ def hammer(folders: list[Path], config: Mapping[str, Any], clients: int) -> None
         with replicas(folders, whole) as servers:
             key = servers[0].key("acme", "100/total")
             crowd = Crowd(lambda: [server.base for server in servers], key, body)
-            with Sampler(servers[0].engine(), "team:acme") as sampler:
+            with Looking(servers[0].engine(), balance_of("acme")) as looking:
                 answers = crowd.run(clients * len(servers), seed=7, within=150)
             settled, held = servers[0].spent("acme")
             kinds = entered(servers[0])
@@ -63,8 +64,8 @@ def hammer(folders: list[Path], config: Mapping[str, Any], clients: int) -> None
     assert settled + kinds.get("overrun", 0) == vendor.charged
     assert settled <= LIMIT
     assert settled > LIMIT - 4 * 84_480, "the budget was not used up"
-    assert max(settled + held for settled, held in sampler.samples) <= LIMIT
-    assert len(sampler.samples) > 50
+    assert max(settled + held for settled, held in looking.seen) <= LIMIT
+    assert len(looking.seen) > 50
     assert answers["200"] > 500
     assert answers["429 insufficient_quota"] >= clients * len(servers)
     assert vendor.answers["down"] > 10

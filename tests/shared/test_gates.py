@@ -14,7 +14,7 @@ from tests.shared.ends import LEASE_S, End, over_redis, until
 Ends = tuple[End, End]
 ROOM = Gate("room", 2)
 MINUTE = Gate("minute", 3, window_s=60)
-SHORT = Gate("short", 2, window_s=0.3)
+SHORT = Gate("short", 2, window_s=1.0)
 BYTES = Gate("bytes", 100, weighed=True)
 
 
@@ -50,11 +50,11 @@ async def test_a_window_counts_who_has_left_and_says_what_is_left(ends: Ends) ->
 async def test_a_window_moves(ends: Ends) -> None:
     here, there = ends
     assert isinstance(await here.gates.enter("a", [SHORT]), tuple)
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.5)
     assert isinstance(await there.gates.enter("b", [SHORT]), tuple)
     shut = await here.gates.enter("c", [SHORT])
     assert isinstance(shut, Shut)
-    assert shut.retry_s <= 0.1 + 0.01
+    assert shut.retry_s <= 0.5 + 0.01
     await asyncio.sleep(shut.retry_s + 0.02)  # the first one counts no more, the second one does
     assert isinstance(await here.gates.enter("d", [SHORT]), tuple)
     assert isinstance(await here.gates.enter("e", [SHORT]), Shut)
@@ -173,8 +173,9 @@ async def test_nothing_is_left_in_redis_for_ever(redis_url: str) -> None:
         for key in await here.link.ask("KEYS", "left:*"):
             assert 0 < await here.link.ask("PTTL", key) <= 1000
         here.gates.leave("a")
-        await asyncio.sleep(0.4)
-        assert await here.link.ask("KEYS", "left:gate:*") == []
+        async with asyncio.timeout(10):
+            while await here.link.ask("KEYS", "left:gate:*"):
+                await asyncio.sleep(0.02)
 
 
 async def test_who_breaks_off_while_entering_holds_nothing(redis_url: str) -> None:

@@ -45,7 +45,7 @@ async def test_a_redis_that_is_killed_is_told_of_once_costs_nobody_time_and_come
             slowest = max(slowest, time.perf_counter() - began)
             here.gates.leave(f"v{number}")
             here.board.tell("n", "lost")
-        assert slowest < 0.1
+        assert slowest < ANSWER_S  # it waited for no answer
         with pytest.raises(GoneError):
             await here.gates.enter("b", [ROOM])  # it is inside as far as anybody knows
         await until(lambda: turns(there) == ["gone"])
@@ -76,13 +76,13 @@ async def test_a_redis_that_hangs_is_waited_for_once_and_not_again(own: Redis) -
             said = await asyncio.gather(
                 *[here.gates.enter(f"v{number}", [ROOM]) for number in range(50)], return_exceptions=True
             )
-            assert time.perf_counter() - began < ANSWER_S + 0.5
+            assert time.perf_counter() - began < 4 * ANSWER_S  # of fifty answers that did not come
             assert {type(each) for each in said} == {GoneError}
             began = time.perf_counter()
             for number in range(50):
                 with pytest.raises(GoneError):
                     await here.gates.enter(f"w{number}", [ROOM])
-            assert time.perf_counter() - began < 0.1
+            assert time.perf_counter() - began < ANSWER_S
         finally:
             os.kill(own.pid, signal.SIGCONT)
         await until(lambda: turns(here) == ["gone", "back"])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import yaml
@@ -18,6 +21,7 @@ from proxy.balance import Balances
 from proxy.catalogue import Catalogue
 from proxy.config import parse
 from proxy.events import BalanceRead, BalanceUnknown, Event
+from proxy.health import Health
 from proxy.stub.contract import Answer, Asked, Route, Script, Stub
 from proxy.stub.server import Stubs, serving
 from proxy.transport import Guard, Room, Transport
@@ -25,15 +29,24 @@ from tests.edge.house import House, house
 from tests.stub.test_every_stub import models_of
 
 ASK = {"model": "flux-dev", "prompt": "a red boat", "response_format": "b64_json"}
-BREAKER_S = 3.0
-"""Longer than the requests take that must find a breaker open."""
+BREAKER_S = 30.0
+"""Longer than the requests take that must find a breaker open. Nobody waits for it: the clock is turned."""
+
+
+class Clock:
+    """Time, which a test can put forward."""
+
+    ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead_s
 
 
 class Place:
     """A server, and the stubs behind it."""
 
-    def __init__(self, home: House, stubs: Stubs) -> None:
-        self.home, self.stubs = home, stubs
+    def __init__(self, home: House, stubs: Stubs, clock: Clock) -> None:
+        self.home, self.stubs, self._clock = home, stubs, clock
         self.key = home.key("acme", "50/total")
 
     async def ask(self, count: int = 1, **more: Any) -> Counter[str]:
@@ -41,6 +54,10 @@ class Place:
         answers = await asyncio.gather(*[self.home.post(self.key, {**ASK, **more}) for _ in range(count)])
         assert {answer.status_code for answer in answers} == {200}, [answer.text for answer in answers]
         return Counter(answer.headers["x-darkroom-provider"] for answer in answers)
+
+    def passes(self, seconds: float) -> None:
+        """So much time passes for the breakers."""
+        self._clock.ahead_s += seconds
 
     async def metrics(self) -> dict[str, float]:
         await asyncio.sleep(0.1)  # until events are heard
@@ -65,8 +82,10 @@ async def placed(
             "log": {"level": "error"},
             "limits": {"breaker_failures": 3, "breaker_s": BREAKER_S, "queue_s": queue_s},
         }
-        async with house(folder, config) as home:
-            yield Place(home, stubs)
+        clock = Clock()
+        with patch("proxy.app.premises.Health", partial(Health, clock=clock)):
+            async with house(folder, config) as home:
+                yield Place(home, stubs, clock)
 
 
 def accounts(**keys: str) -> list[dict[str, Any]]:
@@ -84,11 +103,11 @@ async def test_a_vendor_that_starts_failing_is_out_within_its_threshold_and_back
             assert await place.ask() == {"bfl": 1}
         assert await place.ask(7) == {"bfl": 7}
         assert len(place.stubs.next["wavespeed"]) == 97  # three were enough
-        await asyncio.sleep(BREAKER_S)
+        place.passes(BREAKER_S)
         assert await place.ask(4) == {"bfl": 4}
         assert len(place.stubs.next["wavespeed"]) == 96  # one tried, and it was not well yet
         place.stubs.next["wavespeed"] = []
-        await asyncio.sleep(BREAKER_S)
+        place.passes(BREAKER_S)
         assert (await place.ask(4))["wavespeed"] == 1
         assert await place.ask(4) == {"wavespeed": 4}
         assert place.home.spent("acme")[1] == 0

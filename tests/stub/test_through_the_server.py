@@ -35,7 +35,7 @@ class Place:
 
 @pytest.fixture
 async def place(name: str, tmp_path: Path) -> AsyncIterator[Place]:
-    stubs = Stubs([name], pace=0.1, link_s=60)
+    stubs = Stubs([name], pace=0.03, link_s=60)
     async with serving(stubs):
         rows = stubs.rows()
         rows["providers"][name]["ceilings"] = {model.name: str(CEILING / 1e6) for model in models_of(name)}

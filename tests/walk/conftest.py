@@ -14,7 +14,7 @@ from tests.walk.vendors import OpenAIVendor, at, serving
 _teams = count(1)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def vendor() -> Iterator[OpenAIVendor]:
     """A vendor that speaks OpenAI."""
     made = OpenAIVendor()
@@ -22,14 +22,14 @@ def vendor() -> Iterator[OpenAIVendor]:
         yield made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def server(vendor: OpenAIVendor, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A server with that vendor, the sandbox, and small limits."""
     config = {
         "providers": {"stub": at(vendor), "sandbox": {"options": {"delay_s": 0.3}}},
         "models": {"dall-e-3": {"to": ["photo"], "retired": True}},
         "default_model": "photo",
-        "limits": {"body_bytes": 4_000_000, "picture_pixels": 4_000_000, "breaker_s": 0.2},
+        "limits": {"body_bytes": 4_000_000, "picture_pixels": 4_000_000, "breaker_s": 1},
         "links": {"allow": [f"127.0.0.1:{vendor.port}"]},
     }
     folder: Path = tmp_path_factory.mktemp("walk")

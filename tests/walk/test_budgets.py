@@ -5,14 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
-from sqlalchemy import Connection, select
-
-from proxy.ledger.tables import balances
-from tests.walk.running import Running, running
+from tests.walk.looking import Looking
+from tests.walk.running import balance_of, eventually, running
 from tests.walk.vendors import OpenAIVendor, at, serving
 
 CLIENT = """
@@ -34,38 +30,10 @@ with ThreadPoolExecutor(count) as pool:
 """
 
 
-class Sampler(threading.Thread):
-    """Looks at a team's balance again and again, as another process would."""
-
-    def __init__(self, server: Running, scope: str) -> None:
-        super().__init__(daemon=True)
-        self._engine = server.engine()
-        self._scope = scope
-        self.over = threading.Event()
-        self.samples: list[tuple[int, int]] = []
-
-    def run(self) -> None:
-        query = select(balances.c.settled, balances.c.held).where(
-            balances.c.scope == self._scope, balances.c.window == "total"
-        )
-        while not self.over.is_set():
-            with self._engine.connect().execution_options(reads=True) as connection:
-                self._look(connection, query)
-            time.sleep(0.002)
-        self._engine.dispose()
-
-    def _look(self, connection: Connection, query: object) -> None:
-        found = connection.execute(query).first()  # type: ignore[call-overload]
-        if found is not None:
-            self.samples.append((found.settled, found.held))
-
-
 def test_64_requests_of_4_processes_never_overspend_a_dollar(tmp_path: Path) -> None:
     vendor = OpenAIVendor()
     with serving(vendor), running(tmp_path, {"providers": {"stub": at(vendor)}, "default_model": "photo"}) as server:
         key = server.key("acme", "1.00/total")
-        sampler = Sampler(server, "team:acme")
-        sampler.start()
         clients = [
             subprocess.Popen(
                 [sys.executable, "-c", CLIENT, server.base, key, "16"],
@@ -79,25 +47,21 @@ def test_64_requests_of_4_processes_never_overspend_a_dollar(tmp_path: Path) -> 
             assert client.stdout is not None
             assert client.stdout.readline() == "ready\n"
         vendor.gate.clear()
-        for client in clients:
-            assert client.stdin is not None
-            client.stdin.write("go\n")
-            client.stdin.flush()
-        deadline = time.monotonic() + 20
-        while len(vendor.submits) < 25 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        vendor.gate.set()  # every hold there can be is open by now
-        said = [outcome for client in clients for outcome in json.loads(client.communicate(timeout=60)[0])]
-        sampler.over.set()
-        sampler.join()
+        with Looking(server.engine(), balance_of("acme")) as looking:
+            for client in clients:
+                assert client.stdin is not None
+                client.stdin.write("go\n")
+                client.stdin.flush()
+            eventually(lambda: len(vendor.submits) == 25 and (0, 1_000_000) in looking.seen)
+            vendor.gate.set()  # every hold there can be is open by now
+            said = [outcome for client in clients for outcome in json.loads(client.communicate(timeout=60)[0])]
         assert len(said) == 64
         assert said.count("ok") == 25
         assert said.count("429 insufficient_quota") == 39
         assert len(vendor.submits) == 25
         assert server.spent("acme") == (1_000_000, 0)
-        assert len(sampler.samples) > 5
-        assert max(settled + held for settled, held in sampler.samples) == 1_000_000
-        assert any(held for _, held in sampler.samples)
+        assert len(looking.seen) > 5
+        assert max(settled + held for settled, held in looking.seen) == 1_000_000
         charged = [entry["micros"] for entry in server.rows("entries") if entry["kind"] == "settle"]
         assert charged == [40_000] * 25
 

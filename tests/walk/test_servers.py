@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import psutil
@@ -85,57 +85,78 @@ def hung_up_on_with(server: Running, key: str, idempotency: str) -> None:
         post(server, key, FLUX, idempotency_key=idempotency)
 
 
-def test_leonardos_jobs_are_polled_at_whichever_server_is_asked(tmp_path: Path) -> None:
+class Pair(NamedTuple):
+    vendor: PollingVendor
+    one: Running
+    other: Running
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """Two servers for the tests that leave them running."""
     vendor = PollingVendor()
-    with serving(vendor), two(tmp_path, flux(vendor)) as (one, other):
-        headers = {"authorization": f"Bearer {one.key('acme', '1/total')}"}
-        vendor.gate.clear()
+    with serving(vendor), two(tmp_path_factory.mktemp("both"), flux(vendor)) as servers:
+        yield Pair(vendor, *servers)
 
-        def at_leonardo(server: Running) -> str:
-            return f"{server.base.removesuffix('/v1')}/api/rest/v1/generations"
 
-        size = {"width": 1024, "height": 1024}
-        body = {"prompt": "A boat", "num_images": 1, "modelId": "flux-pro-1.1", **size}
-        begun = httpx.post(at_leonardo(one), json=body, headers=headers)
-        assert begun.status_code == 200, begun.text
-        generation = begun.json()["sdGenerationJob"]["generationId"]
+@pytest.fixture
+def pair(both: Pair) -> Pair:
+    """The same, with a vendor that nobody has asked anything."""
+    both.vendor.submits.clear()
+    both.vendor.gate.set()
+    return both
 
-        def told() -> dict[str, Any]:
-            answer = httpx.get(f"{at_leonardo(other)}/{generation}", headers=headers)
-            found: dict[str, Any] = answer.json()["generations_by_pk"]
-            return found
 
-        assert told()["status"] == "PENDING"
-        vendor.gate.set()
-        eventually(lambda: told()["status"] == "COMPLETE")
-        (picture,) = told()["generated_images"]
-        assert Image(httpx.get(picture["url"]).content).width == 1024  # as large as it was asked for
-        assert len(vendor.submits) == 1
+def test_leonardos_jobs_are_polled_at_whichever_server_is_asked(pair: Pair) -> None:
+    vendor, one, other = pair
+    headers = {"authorization": f"Bearer {one.key('leonardo', '1/total')}"}
+    vendor.gate.clear()
+
+    def at_leonardo(server: Running) -> str:
+        return f"{server.base.removesuffix('/v1')}/api/rest/v1/generations"
+
+    size = {"width": 1024, "height": 1024}
+    body = {"prompt": "A boat", "num_images": 1, "modelId": "flux-pro-1.1", **size}
+    begun = httpx.post(at_leonardo(one), json=body, headers=headers)
+    assert begun.status_code == 200, begun.text
+    generation = begun.json()["sdGenerationJob"]["generationId"]
+
+    def told() -> dict[str, Any]:
+        answer = httpx.get(f"{at_leonardo(other)}/{generation}", headers=headers)
+        found: dict[str, Any] = answer.json()["generations_by_pk"]
+        return found
+
+    assert told()["status"] == "PENDING"
+    vendor.gate.set()
+    eventually(lambda: told()["status"] == "COMPLETE")
+    (picture,) = told()["generated_images"]
+    assert Image(httpx.get(picture["url"]).content).width == 1024  # as large as it was asked for
+    assert len(vendor.submits) == 1
 
 
 @pytest.mark.parametrize("repeats", [{"idempotency_key": "order-1"}, {"x_stainless_retry_count": "1"}])
-def test_a_repetition_waits_for_the_server_that_works_on_the_request(tmp_path: Path, repeats: dict[str, str]) -> None:
+def test_a_repetition_waits_for_the_server_that_works_on_the_request(pair: Pair, repeats: dict[str, str]) -> None:
+    (team,) = repeats
     first = repeats if "idempotency_key" in repeats else {"x_stainless_retry_count": "0"}
-    vendor = PollingVendor()
-    with serving(vendor), two(tmp_path, flux(vendor)) as (one, other):
-        key = one.key("acme", "1/total")
-        eventually(lambda: any(event.get("count") == 2 for event in one.log()))  # it knows that it is not alone
-        vendor.gate.clear()
-        answers: list[httpx.Response] = []
-        threads = [in_thread(lambda: answers.append(post(one, key, FLUX, **first)))]
-        eventually(lambda: [hold for hold in one.rows("holds") if hold["ticket"]])
-        threads.append(in_thread(lambda: answers.append(post(other, key, FLUX, **repeats))))
-        threads[1].join(0.7)
-        assert answers == []
-        vendor.gate.set()
-        for thread in threads:
-            thread.join(20)
-        assert [answer.status_code for answer in answers] == [200, 200]
-        assert answers[0].json()["data"] == answers[1].json()["data"]
-        assert len({answer.headers.get("x-darkroom-repeats") for answer in answers}) == 2
-        assert post(other, key, FLUX, **repeats).status_code == 200  # and afterwards as well
-        assert len(vendor.submits) == 1
-        assert one.spent("acme") == (40_000, 0)
+    vendor, one, other = pair
+    key = one.key(team, "1/total")
+    eventually(lambda: any(event.get("count") == 2 for event in one.log()))  # it knows that it is not alone
+    vendor.gate.clear()
+    answers: list[httpx.Response] = []
+    threads = [in_thread(lambda: answers.append(post(one, key, FLUX, **first)))]
+    eventually(lambda: [hold for hold in one.rows("holds") if hold["ticket"]])
+    threads.append(in_thread(lambda: answers.append(post(other, key, FLUX, **repeats))))
+    threads[1].join(0.7)
+    assert answers == []
+    vendor.gate.set()
+    for thread in threads:
+        thread.join(20)
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].json()["data"] == answers[1].json()["data"]
+    assert len({answer.headers.get("x-darkroom-repeats") for answer in answers}) == 2
+    assert post(other, key, FLUX, **repeats).status_code == 200  # and afterwards as well
+    assert len(vendor.submits) == 1
+    assert one.spent(team) == (40_000, 0)
 
 
 def test_a_server_that_was_paused_for_longer_than_its_lease_settles_nothing_that_another_took(tmp_path: Path) -> None:
