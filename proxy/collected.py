@@ -56,9 +56,9 @@ class Collected:
         self.missing = max(0, self.missing - good)
         self.notes.extend(result.notes)
 
-    async def add(self, picture: Picture, *, drawn: bool) -> None:
+    async def add(self, choice: Choice, picture: Picture, *, drawn: bool) -> None:
         """Take in a good picture, brought to what was asked for; `drawn`: as its model drew it, not made larger."""
-        exact = self._job.request.exact and drawn
+        exact = drawn and (self._job.request.exact or choice.offer.model.sizes.scaled)
         image, notes = await as_asked(self._studio, picture.image, self._job.request, exact=exact)
         self.notes.extend(notes)
         self._pictures.append(picture if image is picture.image else replace(picture, image=image))

@@ -236,7 +236,7 @@ class Purchase:
         self._got.came(choice, result, len(good), bad)
         for drawn in good:
             picture = drawn if self._last is None else await self._enlarged(self._last, drawn)
-            await self._got.add(picture, drawn=picture is drawn)
+            await self._got.add(choice, picture, drawn=picture is drawn)
 
     async def _flaw(self, sent: Submission, picture: Picture) -> str | None:
         inspector = self._needs.inspector

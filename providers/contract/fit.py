@@ -95,10 +95,10 @@ def _size(
     if sizes.draws(request.width, request.height):
         return None
     nearest = sizes.nearest(request.width, request.height)
-    if request.exact and nearest is not None:
+    if (request.exact or sizes.scaled) and nearest is not None:
         changes["width"], changes["height"] = nearest
         made = f"drawn at {nearest[0]}x{nearest[1]} and brought to {request.width}x{request.height}"
-        notes.append(Note("size", made, lossy=False))
+        notes.append(Note("size", made, lossy=not request.exact))
         return None
     if nearest is None or not sizes.near(nearest, (request.width, request.height), any_area=any_area):
         return Misfit(f"does not draw {request.width}x{request.height} ({_offer(sizes)})", "size")

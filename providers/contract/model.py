@@ -42,6 +42,8 @@ class Sizes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Long side over short side."""
     follows_input: bool = False
     """The result has the size of the picture sent along; no other can be asked for."""
+    scaled: bool = False
+    """Any size can be asked for: the nearest one is drawn and brought to it by scaling, which a note says."""
     by_shape: bool = False
     """The vendor is told a shape alone: those listed stand for shapes, with the pixels they come to, or nearly so."""
 

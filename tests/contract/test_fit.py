@@ -415,6 +415,15 @@ def test_an_exact_size_is_drawn_near_it_and_brought_to_it_without_loss(width: in
         assert f"brought to {width}x{height}" in found.notes[0].detail
 
 
+@pytest.mark.parametrize(("exact", "lossy"), [(False, True), (True, False)])
+def test_a_model_that_scales_takes_any_size_and_says_what_it_drew(exact: bool, lossy: bool) -> None:
+    model = Model(name="m", sizes=Sizes(default="192x192", listed=("192x192",), scaled=True))
+    found = fitted(Generate(model="m", width=1536, height=1024, exact=exact), model)
+    assert (found.request.width, found.request.height) == (192, 192)
+    assert found.notes == (Note("size", "drawn at 192x192 and brought to 1536x1024", lossy=lossy),)
+    assert fitted(Generate(model="m", width=192, height=192), model).notes == ()
+
+
 def test_an_upscale_without_a_size_leaves_it_to_the_model() -> None:
     model = Model(name="m", operations=frozenset({"upscale.fast"}), inputs=1)
     assert fitted(Upscale(model="m", kind=UpscaleKind.FAST, picture=PICTURE), model).request.width is None
