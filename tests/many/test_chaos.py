@@ -50,9 +50,8 @@ class Wreckers:
         self.up = {server: server.base for server in servers}
         """Where clients may ask just now."""
 
-    @property
-    def rages(self) -> bool:
-        """Whether the chaos lasts: for so many seconds, and until enough was killed on a machine that is slow."""
+    def rage(self) -> bool:
+        """Whether the chaos goes on: for so many seconds, and until enough was killed on a machine that is slow."""
         return time.monotonic() < self._ends or (self.kills < KILLS and time.monotonic() < self._ends + INSIST_S)
 
     @contextmanager
@@ -74,7 +73,7 @@ class Wreckers:
         return list(self.up.values())
 
     def _kill(self) -> None:
-        while not self.over.wait(self._lots.uniform(1.5, 3.0)) and self.rages:
+        while not self.over.wait(self._lots.uniform(1.5, 3.0)) and self.rage():
             server = self._lots.choice(self._servers)
             server.kill()
             self.kills += 1
@@ -118,12 +117,12 @@ class Insisting:
 
     async def _client(self, session: aiohttp.ClientSession, place: int) -> None:
         lots, turn = random.Random(place), 0
-        while self._wreckers.rages:
+        while self._wreckers.rage():
             prompt = f"boat-{place}-{turn}"
             turn += 1
             calm = 0.0
             while not await self._asked(session, prompt, lots):
-                calm = 0.0 if self._wreckers.rages else calm or time.monotonic()
+                calm = 0.0 if self._wreckers.rage() else calm or time.monotonic()
                 assert not calm or time.monotonic() < calm + INSIST_S, (prompt, self.troubles[-20:])
                 await asyncio.sleep(0.1)
             self.served.append(prompt)
