@@ -85,6 +85,8 @@ class RedisGates:
         self._lease_ms = int(lease_s * 1000)
         self._inside: dict[str, tuple[Gate, ...]] = {}
         """Those with something to give back."""
+        self._asking: set[str] = set()
+        """Those of them who have not been answered: to renew what one holds who is then refused would let it in."""
         for script in (ENTER, RENEW):
             link.knows(script)
         link.returned(self.renew)
@@ -94,7 +96,11 @@ class RedisGates:
         held = tuple([gate for gate in gates if gate.window_s is None])
         if held:
             self._inside[visit] = held
-        said = await self._link.ask(*self._asked(visit, gates))
+        self._asking.add(visit)
+        try:
+            said = await self._link.ask(*self._asked(visit, gates))
+        finally:
+            self._asking.discard(visit)
         if not said[0]:
             self._inside.pop(visit, None)
             return Shut(said[1], said[2] / 1000 if said[2] >= 0 else AGAIN_S)
@@ -115,9 +121,8 @@ class RedisGates:
 
     def renew(self) -> None:
         """Say again who is inside."""
-        self._renew(
-            [(self._key(gate), _member(visit, gate)) for visit, gates in self._inside.items() for gate in gates]
-        )
+        inside = [each for each in self._inside.items() if each[0] not in self._asking]
+        self._renew([(self._key(gate), _member(visit, gate)) for visit, gates in inside for gate in gates])
 
     def _renew(self, held: Sequence[tuple[str, str]]) -> None:
         for first in range(0, len(held), RENEWED_AT_ONCE):

@@ -168,7 +168,7 @@ def test_nothing_is_bought_twice_and_nothing_is_lost(
             with Looking(servers[0].engine(), TICKETED, forgives=[SQLAlchemyError]) as looking, wreckers.at_work():
                 asyncio.run(clients.run())
             ticketed = {hold for (hold,) in looking.seen}
-            eventually(lambda: not servers[0].rows("holds"), within=30)
+            eventually(lambda: not servers[0].rows("holds"), within=INSIST_S)
             judge(servers[0], vendor, ticketed)
     assert wreckers.kills >= KILLS
     assert len(clients.served) >= CHAOS_S
