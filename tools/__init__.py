@@ -1,0 +1,1 @@
+"""Programs that make what the project carries. Not part of what is installed."""
