@@ -7,6 +7,7 @@ Money is `Decimal` in USD; an unknown price is `Unpriced`, which cannot be added
 from pricing.book import Book
 from pricing.expected import Expected, expected
 from pricing.money import MICROS_PER_USD, from_micros, to_micros
+from pricing.pace import Drawing, Pace
 from pricing.quote import Bill, Line, Price, Quote, Unpriced, bill, ceiling, quote
 from pricing.usage import Billable, Usage
 
@@ -15,8 +16,10 @@ __all__ = [
     "Bill",
     "Billable",
     "Book",
+    "Drawing",
     "Expected",
     "Line",
+    "Pace",
     "Price",
     "Quote",
     "Unpriced",

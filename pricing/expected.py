@@ -8,7 +8,7 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pricing.kinds import Kind, PerCredit, PerImage, PerSecond, PerToken, Row, Unpriced
+from pricing.kinds import Kind, Owned, PerCredit, PerImage, PerSecond, PerToken, Row, Unpriced
 from pricing.quote import Price, quote
 from pricing.usage import Billable
 
@@ -35,7 +35,7 @@ def _exact(per: Kind, job: Billable) -> bool:
     match per:
         case PerImage() | PerCredit():
             return _decided(per.rows, job)
-        case PerToken() | PerSecond():
+        case PerToken() | PerSecond() | Owned():
             return False
     return True
 

@@ -27,6 +27,8 @@ class Billable(Struct, frozen=True, kw_only=True, omit_defaults=True):
     previews: int = 0
     """Unfinished pictures asked for while streaming."""
     background: str | None = None
+    seconds: Decimal | None = None
+    """Of GPU that one picture takes at most, where it is drawn here and such pictures were measured."""
 
 
 class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):

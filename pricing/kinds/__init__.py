@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pricing.kinds.lines import Line, Lines, Unpriced
 from pricing.kinds.megapixels import PerMegapixel
-from pricing.kinds.plain import Free, PerSecond, Unpublished
+from pricing.kinds.plain import Free, Unpublished
+from pricing.kinds.seconds import Owned, PerSecond
 from pricing.kinds.tables import PerCredit, PerImage, Row, pick
 from pricing.kinds.tokens import (
     MILLION,
@@ -29,6 +30,7 @@ __all__ = [
     "Kind",
     "Line",
     "Lines",
+    "Owned",
     "PerCredit",
     "PerImage",
     "PerMegapixel",
@@ -44,4 +46,4 @@ __all__ = [
     "pick",
 ]
 
-Kind = PerImage | PerCredit | PerMegapixel | PerToken | PerSecond | Free | Unpublished
+Kind = PerImage | PerCredit | PerMegapixel | PerToken | PerSecond | Owned | Free | Unpublished

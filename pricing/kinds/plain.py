@@ -1,4 +1,4 @@
-"""Prices that no table or formula stands behind: by the second, nothing at all, and none that is known."""
+"""Prices that no figure stands behind: nothing at all, and none that is known."""
 
 from __future__ import annotations
 
@@ -8,23 +8,6 @@ from msgspec import Struct, field
 
 from pricing.kinds.lines import Line, Lines, Unpriced
 from pricing.usage import Billable, Usage
-
-
-class PerSecond(Struct, tag="second", frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """So much for a second of GPU."""
-
-    usd: Decimal
-    """Price of one second."""
-    seconds: Decimal
-    """The longest one picture may take: what a hold covers."""
-
-    def bound(self, job: Billable) -> Lines | Unpriced:
-        """The longest `n` pictures may take."""
-        return (Line("second of GPU", self.seconds * job.n, self.seconds * job.n * self.usd),)
-
-    def metered(self, usage: Usage) -> Lines | None:
-        """The seconds used."""
-        return None if usage.seconds is None else (Line("second of GPU", usage.seconds, usage.seconds * self.usd),)
 
 
 class Free(Struct, tag="free", frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -14,9 +14,11 @@ from operator import attrgetter
 from typing import TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pricing import Bill, Billable, Price, Quote, Unpriced, Usage, bill, ceiling, quote
 from providers.contract import Code, Failure, Fault, Fit, ImageRequest, Misfit, Model
+from proxy.policy.local import Local
 from proxy.policy.remembered import Fitting
 
 
@@ -109,6 +111,8 @@ class World(Struct, frozen=True, kw_only=True):
     now: datetime
     health: Mapping[str, Standing] = {}
     """By offer; an offer that is not in it is well."""
+    local: Mapping[str, Local] = {}
+    """By offer: those that are drawn on this machine."""
 
 
 class Candidate(Struct, frozen=True, gc=False):
@@ -121,6 +125,13 @@ class Candidate(Struct, frozen=True, gc=False):
     """None for a misfit."""
     standing: Standing = WELL
     """What the world knows of its health."""
+    local: Local | None = None
+    """What it knows of it besides, if it is drawn on this machine."""
+
+    @property
+    def draws_s(self) -> float | None:
+        """Seconds that this machine should take for it; None where it is drawn elsewhere, or nobody can say."""
+        return self.local.draws_s(self.fit.request) if self.local is not None and isinstance(self.fit, Fit) else None
 
 
 class Drop(Struct, frozen=True, gc=False):
@@ -271,13 +282,17 @@ def _consider(offer: Offer, fitting: Fitting, day: date, world: World) -> Candid
     standing = world.health.get(offer.name, WELL)
     fitted = fitting.to(offer.model)
     if not isinstance(fitted, Fit):
-        return Candidate(offer, fitted, Unpriced(fitted.reason), None, standing)
-    billable, answer = fitting.quote(fitted.request, price_at(offer, day))
+        return Candidate(offer, fitted, Unpriced(fitted.reason), None, standing, world.local.get(offer.name))
+    price, local = price_at(offer, day), world.local.get(offer.name)
+    billable, answer = fitting.quote(fitted.request, price)
+    if local is not None and price is not None and (seconds := local.bound(fitted.request)) is not None:
+        billable = replace(billable, seconds=seconds)
+        answer = quote(price, billable)
     if not isinstance(answer, Quote):
         answer = answer or _unlisted(day)
         if offer.ceiling is not None:
             answer = ceiling(billable, offer.ceiling)
-    return Candidate(offer, fitted, answer, billable, standing)
+    return Candidate(offer, fitted, answer, billable, standing, local)
 
 
 def _unlisted(day: date) -> Unpriced:

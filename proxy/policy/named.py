@@ -45,6 +45,7 @@ BUILT_IN: Mapping[str, Rows] = {
         {"reliable": {"worth": "0.05"}},
         {"least_busy": {"worth": "0.01"}},
         {"prefer_local": {"worth": "0.01"}},
+        {"warm": {"worth": "0.002"}},
         {"sticky_seed": {"worth": "0.005"}},
     ),
     "best": (
@@ -61,5 +62,6 @@ BUILT_IN: Mapping[str, Rows] = {
         "cheapest",
         {"reliable": {"worth": "0.05"}},
         {"least_busy": {"worth": "0.005"}},
+        {"warm": {"worth": "0.005"}},
     ),
 }

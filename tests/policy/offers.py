@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+
+from msgspec.structs import replace
 
 from pricing import Price
 from pricing.kinds import PerImage, Row
 from providers.contract import Generate, Model, Sizes, fit
 from providers.contract.fit import Misfit
-from proxy.policy import Candidate, Drop, Offer, Plan, Rule, Score, Wish, World, plan
+from proxy.policy import Candidate, Drop, Local, Offer, Plan, Rule, Score, Wish, World, plan
 from proxy.policy.engine import WELL, quote_at
 from proxy.policy.rules import REQUIRED, load
 
@@ -38,9 +40,10 @@ def wish(**fields: Any) -> Wish:
     return Wish(**{"request": Generate(model="photo", prompt="A boat", width=1024, height=1024), **fields})
 
 
-def world(**health: Any) -> World:
-    """The day; `a=Standing(...)` for the health of what provider `a` offers."""
-    return World(now=NOW, health={f"{provider}/photo": standing for provider, standing in health.items()})
+def world(here: Mapping[str, Local] | None = None, /, **health: Any) -> World:
+    """The day; `a=Standing(...)` for the health of what provider `a` offers, `here` for who draws on this machine."""
+    local = {f"{provider}/photo": known for provider, known in (here or {}).items()}
+    return World(now=NOW, health={f"{provider}/photo": each for provider, each in health.items()}, local=local)
 
 
 def candidate(of: Offer, wanted: Wish | None = None, on: date = DAY, seen: World | None = None) -> Candidate:
@@ -48,9 +51,11 @@ def candidate(of: Offer, wanted: Wish | None = None, on: date = DAY, seen: World
     wanted = wanted or wish()
     fitted = fit(wanted.request, of.model, any_area=wanted.any_area)
     assert not isinstance(fitted, Misfit), "ask the engine for those"
+    standing, local = (seen or world()).health.get(of.name, WELL), (seen or world()).local.get(of.name)
     billable = fitted.request.billable()
-    standing = (seen or world()).health.get(of.name, WELL)
-    return Candidate(of, fitted, quote_at(of, billable, on), billable, standing)
+    if local is not None:
+        billable = replace(billable, seconds=local.bound(fitted.request))
+    return Candidate(of, fitted, quote_at(of, billable, on), billable, standing, local)
 
 
 def planned(

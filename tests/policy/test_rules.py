@@ -12,7 +12,7 @@ import proxy.policy.rules
 from pricing import Unpriced
 from providers.contract import Code, Fault, Fit, Generate, Misfit, Note, Quality
 from proxy.config import PolicyRow
-from proxy.policy import Candidate, Drop, Offer, Rule, Score, Standing, Wish, World
+from proxy.policy import Candidate, Drop, Local, Offer, Rule, Score, Standing, Wish, World
 from proxy.policy.engine import KEEP
 from proxy.policy.rules import ALWAYS, NAMES, REQUIRED, load
 from tests.policy.offers import MODEL, RULES, alone, candidate, offer, order, planned, wish, world
@@ -166,7 +166,14 @@ WISHES = [
     wish(pin="a", bans=frozenset({"c"}), named=frozenset({"a"})),
 ]
 TIMED = Standing(error_rate=0.25, p50=0.0, p95=12.0, p99=20.0, in_flight=3, room=4)
-WORLDS = [world(), world(a=Standing(usable=False, reason="is sick", retry_after=1.0)), world(a=TIMED)]
+HERE = Local(wait_s=12.5, ahead=3, warm=True, full=True)
+WORLDS = [
+    world(),
+    world(a=Standing(usable=False, reason="is sick", retry_after=1.0)),
+    world(a=TIMED),
+    world({"a": HERE}),
+    world({"a": Local(load_s=4.0)}, a=TIMED),
+]
 
 
 @pytest.mark.parametrize(("name", "rule"), EVERY, ids=[name for name, _ in EVERY])

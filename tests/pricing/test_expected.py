@@ -10,6 +10,7 @@ from pricing import Billable, Expected, Unpriced, expected
 from pricing.kinds import (
     Free,
     Kind,
+    Owned,
     PerCredit,
     PerImage,
     PerMegapixel,
@@ -31,6 +32,8 @@ TOKENS = PerToken(
     text_in=USD(5), image_in=USD(8), image_out=USD(30), output=TableTokens(tokens={"high": {"1024x1024": 1000}})
 )
 
+MACHINE = Owned(seconds=USD(10), purchase_usd=USD("31557.6"), years=USD(1), utilisation=USD(1))
+
 
 @pytest.mark.parametrize(
     ("per", "job", "usd", "exact"),
@@ -47,6 +50,8 @@ TOKENS = PerToken(
         (PerMegapixel(usd=USD("0.01")), SQUARE, "0.04", True),
         (TOKENS, Billable(width=1024, height=1024, quality="high"), "0.06", False),
         (PerSecond(usd=USD("0.001"), seconds=USD(10)), SQUARE, "0.02", False),
+        (PerSecond(usd=USD("0.001"), seconds=USD(10)), Billable(seconds=USD("2.5")), "0.005", False),
+        (MACHINE, SQUARE, "0.02", False),
         (Free(), SQUARE, "0", True),
     ],
 )

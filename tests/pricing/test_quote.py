@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pricing import Billable, Line, Quote, Unpriced, Usage, bill, ceiling, quote
-from pricing.kinds import Free, Kind, PerCredit, PerImage, PerMegapixel, PerSecond, PerToken, Row
+from pricing.kinds import Free, Kind, Owned, PerCredit, PerImage, PerMegapixel, PerSecond, PerToken, Row
 from tests.pricing.asking import billed, priced, quoted, reason, usd
 from tests.pricing.test_tokens import AREA, RATES, TILES
 from tests.properties import MANY
@@ -16,6 +16,9 @@ from tests.properties import MANY
 FOUR_CENTS = PerImage(rows=(Row(price=Decimal("0.04")),))
 CREDITS = PerCredit(usd=Decimal("0.01"), rows=(Row(price=Decimal(4)),))
 SECONDS = PerSecond(usd=Decimal("0.001"), seconds=Decimal(30))
+OWNED = Owned(
+    seconds=Decimal(30), purchase_usd=Decimal(9000), years=Decimal(3), utilisation=Decimal("0.5"), watts=Decimal(450)
+)
 UNPUBLISHED = replace(RATES, output=None)
 
 
@@ -130,6 +133,7 @@ KINDS: list[Kind] = [
     FOUR_CENTS,
     CREDITS,
     SECONDS,
+    OWNED,
     RATES,
     Free(),
     PerImage(rows=(Row(quality="low", price=Decimal("0.01")), Row(price=Decimal("0.07")))),
@@ -150,6 +154,7 @@ jobs = st.builds(
     prompt_bytes=st.integers(0, 32_000),
     inputs=st.lists(st.tuples(sides, sides), max_size=4).map(tuple),
     previews=st.integers(0, 3),
+    seconds=st.none() | st.decimals("0.001", "60", places=3),
 )
 
 
