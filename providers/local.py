@@ -10,8 +10,8 @@ from providers.contract import Account, Conversation, Drawn, ImageRequest, Model
 
 
 def run(request: ImageRequest, model: Model, account: Account) -> Conversation:
-    """One render."""
-    drawn: Drawn = yield Render(engine="diffusers", model=model.name, request=request)
+    """One render, unfinished pictures shown as it goes."""
+    drawn: Drawn = yield Render(engine="diffusers", model=model.name, request=request, previews=request.previews)
     seeds = drawn.seeds or (None,) * len(drawn.images)
     pictures = tuple(Picture(image=image, seed=seed) for image, seed in zip(drawn.images, seeds, strict=True))
     return Result(pictures=pictures, usage=Usage(images=len(pictures), seconds=drawn.seconds))

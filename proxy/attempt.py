@@ -102,6 +102,7 @@ class Attempts(Struct, frozen=True, kw_only=True):
                 deadline=max(LEAST_S, min(line.deadline, ends - began)),
                 lease=job.lease,
                 turn=turn,
+                wanted=job.wanted,
             )
         except Failure as failure:
             seconds = time.monotonic() - began

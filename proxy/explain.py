@@ -14,7 +14,7 @@ from proxy.ledger.orders import Refused
 from proxy.ledger.standing import BudgetState
 from proxy.ledger.submissions import Served, Submission
 from proxy.planned import Planned, Reason, read
-from proxy.policy import Candidate, Plan, Score
+from proxy.policy import Candidate, Local, Plan, Score
 
 NOTHING = Decimal(0)
 OUTCOMES: Mapping[str, str] = {"settle": "paid", "release": "released"}
@@ -152,7 +152,21 @@ def _offer(candidate: Candidate) -> dict[str, Any]:
     else:
         told["quote_usd"] = None
         told["unpriced"] = candidate.quote.reason
+    if candidate.local is not None:
+        told["local"] = _local(candidate, candidate.local)
     return told
+
+
+def _local(candidate: Candidate, local: Local) -> dict[str, Any]:
+    """How a model of this machine stands: when the request would be begun, and what drawing it should take."""
+    draws_s = candidate.draws_s
+    return {
+        "expected_wait_s": round(local.begins_s, 1),
+        "ahead": local.ahead,
+        "full": local.full,
+        "warm": local.warm,
+        "expected_seconds": None if draws_s is None else round(draws_s, 3),
+    }
 
 
 def _budget(state: BudgetState, cost: Decimal) -> dict[str, Any]:

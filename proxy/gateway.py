@@ -18,6 +18,7 @@ from providers.contract import Image, ImageRequest, Note, Upscale
 from proxy.catalogue import SANDBOX, Catalogue, Listing
 from proxy.health import Health
 from proxy.job import FINISHER, Answer, Job, Most
+from proxy.learned import Learned
 from proxy.ledger.orders import Held, Refused, Repeated
 from proxy.planned import keep
 from proxy.policies import Decision, Policies, within
@@ -44,6 +45,7 @@ class Gateway:
         repeats: Repeats,
         twins: Twins,
         shadow: Shadow,
+        learned: Learned,
     ) -> None:
         self._catalogue = catalogue
         self._policies = policies
@@ -52,6 +54,7 @@ class Gateway:
         self._repeats = repeats
         self._twins = twins
         self._shadow = shadow
+        self._learned = learned
 
     async def serve(self, job: Job) -> tuple[Answer, bool]:
         """Pictures for a job, and whether they were made for an earlier one it repeats. Raises `Failure`."""
@@ -60,6 +63,8 @@ class Gateway:
             if earlier is not None:
                 return earlier, True
         with self._repeats.running(job) as run:
+            alone = job.wanted
+            job = replace(job, wanted=lambda: run.joined or alone())
             made = await self._made(job)  # `Repeated`: known from before a restart, or to another process
             answer = await self._repeats.recall(job, made) if isinstance(made, Repeated) else made
             run.done(answer)
@@ -125,8 +130,8 @@ class Gateway:
             bans=decision.bans,
             policy=decision.policy,
         )
-        world = World(now=datetime.now(UTC), health=self._health.standings())
         offers = self._catalogue.offers(listing, test=test)
+        world = World(now=datetime.now(UTC), health=self._health.standings(), local=self._learned.local(offers))
         return make_plan(decision.rules, wish, offers, world)
 
     def _listing(self, job: Job, request: ImageRequest) -> tuple[Listing, Decision]:

@@ -13,7 +13,7 @@ from pricing import Usage
 from providers.contract import Format, Image, ImageRequest, Note, Picture, UpscaleKind
 from proxy.ledger.accounts import Key
 from proxy.store import Stored
-from proxy.transport import Lease
+from proxy.transport import Lease, Wanted, always
 
 
 async def unseen(image: Image, index: int) -> None:
@@ -85,6 +85,8 @@ class Job(Struct, frozen=True, kw_only=True):
     preview: Callable[[Image, int], Awaitable[None]] = unseen
     held: Callable[[int, tuple[Note, ...]], None] = unheard
     """Told, once, when its money is held: micro-USD, and what the offer it is held for will do otherwise than asked."""
+    wanted: Wanted = always
+    """Whether anybody still waits for its pictures. What is drawn here for nobody is given up."""
     notes: tuple[Note, ...] = ()
 
 

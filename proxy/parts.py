@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 
 import msgspec
 from msgspec import Struct
@@ -51,7 +52,8 @@ def whole(choice: Choice, missing: int) -> list[Part]:
 
 def divided(choice: Choice, request: ImageRequest, day: date) -> list[Part]:
     """A request as calls that a model can take, each with its own price on a day."""
-    return [_priced(choice.offer, each, day) for each in split(request, at_once(choice))]
+    seconds = choice.billable.seconds  # the same for each of its pictures
+    return [_priced(choice.offer, each, day, seconds) for each in split(request, at_once(choice))]
 
 
 def said(choice: Choice, parts: list[Part], prompt: str) -> list[Part]:
@@ -114,8 +116,8 @@ def facts(billable: Billable) -> str:
     return msgspec.json.encode(billable).decode()
 
 
-def _priced(offer: Offer, request: ImageRequest, day: date) -> Part:
-    billable = request.billable()
+def _priced(offer: Offer, request: ImageRequest, day: date, seconds: Decimal | None) -> Part:
+    billable = replace(request.billable(), seconds=seconds)
     quote = quote_at(offer, billable, day)
     assert isinstance(quote, Quote), "the policy lets no unpriced offer through"
     return Part(request, billable, to_micros(quote.usd))

@@ -49,6 +49,11 @@ class Run:
             self._answer = asyncio.get_running_loop().create_future()
         return await asyncio.shield(self._answer)
 
+    @property
+    def joined(self) -> bool:
+        """Whether another request waits for its answer, or did."""
+        return self._answer is not None
+
     def done(self, answer: Answer) -> None:
         """It has come to an answer."""
         if self._answer is not None and not self._answer.done():

@@ -27,12 +27,19 @@ from proxy.events import (
     LedgerAway,
     LedgerBack,
     LedgerPosted,
+    MemoryStrained,
+    ModelsShelved,
     OfferMeasured,
     Overrun,
     PaidUnusable,
+    PictureMeasured,
     PicturesSwept,
     PriceDrifted,
     PriceMeasured,
+    QueueMoved,
+    RendererDied,
+    RendererRested,
+    RendererStarted,
     RequestEnded,
     RequestErased,
     Reused,
@@ -41,6 +48,7 @@ from proxy.events import (
     Settled,
     ShadowPlanned,
     SharedTurned,
+    StepShared,
     StoreFailed,
     TakenOver,
     WebhookEnded,
@@ -124,6 +132,14 @@ SHADOWED = ShadowPlanned(
     quoted=80_000,
     quoted_instead=60_000,
 )
+WORKS = RendererStarted(engine="cuda:0", place="process 4711", seconds=6.5)
+FELL = RendererDied(engine="cuda:0", reason="signal 9", jobs=3)
+RESTS = RendererRested(engine="cuda:0", reason="exit status 0")
+STRAINED = MemoryStrained(engine="cuda:0", model="sdxl", rung="evict")
+SHELVED = ModelsShelved(engine="cuda:0", models=("sdxl",), used_bytes=7_000_000_000)
+DRAWN = PictureMeasured(engine="cuda:0", model="sdxl", width=1024, height=1024, steps=30, guided=True, seconds=1.5)
+STEPPED = StepShared(engine="cuda:0", model="sdxl", pictures=4, seconds=0.05)
+QUEUED = QueueMoved(waiting=2, inside=4, wait_s=7.5)
 
 ALL: tuple[Event, ...] = (
     *(UNUSABLE, HEDGED, HEDGE_PAID),
@@ -134,6 +150,7 @@ ALL: tuple[Event, ...] = (
     *(UNKEPT, ERASED),
     SHADOWED,
     *(GIVEN, REUSED),
+    *(WORKS, FELL, RESTS, SHELVED, STRAINED, DRAWN, STEPPED, QUEUED),
     *(CALLED, MEASURED, DRIFTED),
     *(ACCOUNT, OFFER, BUSY, FORGOTTEN, BALANCE, LOW, UNSAID),
 )

@@ -18,6 +18,7 @@ from pricing.kinds import (
     AreaTokens,
     Free,
     Kind,
+    Owned,
     PerCredit,
     PerImage,
     PerMegapixel,
@@ -292,6 +293,14 @@ TIERED = TierTokens(tiers=(Tier(up_to=1_048_576, tokens=1290),))
             PerSecond(usd=USD("0.001"), seconds=USD(20)),
             "$0.001 a second",
             [("a second", "0.001"), ("a picture, at most 20 s", "0.02")],
+        ),
+        (
+            Owned(seconds=USD(20), purchase_usd=USD(15_778_800), years=USD(1), utilisation=USD("0.5"), watts=USD(450)),
+            "$1 a second",
+            [
+                ("a second, of $15778800 over 1 years at 50 %, and 450 W at $0 a kWh", "1"),
+                ("a picture, at most 20 s", "20"),
+            ],
         ),
         (Free(why="a card"), "free", [("a card", "0")]),
         (Unpublished(why="nobody says"), "unpriced: nobody says", [("nobody says", "unpriced")]),

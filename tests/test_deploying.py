@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shlex
 import shutil
@@ -19,7 +20,8 @@ from proxy import dialects
 from proxy.app.premises import DRAIN_S
 from proxy.app.setup import Setup
 from proxy.cli import main
-from proxy.config import Config, load
+from proxy.config import Config, load, parse
+from proxy.config.renderer import RayRow
 from proxy.edge import documentation
 
 HERE = Path(__file__).parents[1] / "docs" / "deploy"
@@ -65,6 +67,20 @@ KINDS: dict[tuple[str, str], dict[str, Any]] = {
     ("batch/v1", "Job"): {
         **OBJECT,
         "properties": {"spec": {"type": "object", "required": ["template"], "properties": {"template": POD}}},
+    },
+    ("ray.io/v1", "RayService"): {
+        **OBJECT,
+        "required": [*OBJECT["required"], "spec"],
+        "properties": {
+            "spec": {
+                "type": "object",
+                "required": ["serveConfigV2", "rayClusterConfig"],
+                "properties": {
+                    "serveConfigV2": {"type": "string"},
+                    "rayClusterConfig": {"type": "object", "required": ["headGroupSpec", "workerGroupSpecs"]},
+                },
+            }
+        },
     },
     ("policy/v1", "PodDisruptionBudget"): {
         **OBJECT,
@@ -150,7 +166,7 @@ def test_a_manifest_is_of_a_kind_there_is_and_has_what_that_needs(path: Path) ->
 
 def test_the_manifests_fit_each_other() -> None:
     kustomization, deployment = manifest("kustomization"), manifest("deployment")
-    assert {f"{path.name}" for path in MANIFESTS} - {"kustomization.yaml", "migrate.yaml"} == set(
+    assert {f"{path.name}" for path in MANIFESTS} - {"kustomization.yaml", "migrate.yaml", "fleet.yaml"} == set(
         kustomization["resources"]
     )
     pod = deployment["spec"]["template"]
@@ -192,6 +208,35 @@ def test_the_pods_are_asked_what_the_server_answers_and_drain_before_they_go() -
     assert {port["containerPort"] for port in container["ports"]} >= {said["port"]}
     (job,) = manifest("migrate")["spec"]["template"]["spec"]["containers"]
     understood(job["args"])
+
+
+def test_the_fleet_runs_what_there_is_on_machines_that_have_it() -> None:
+    spec = manifest("fleet")["spec"]
+    said = yaml.safe_load(spec["serveConfigV2"])
+    assert said["proxy_location"] == "Disabled"  # nobody speaks to it over HTTP
+    (runs,) = said["applications"]
+    module, name = runs["import_path"].split(":")
+    assert callable(getattr(importlib.import_module(module), name))
+    assert runs["name"] == RayRow().application
+    cluster = spec["rayClusterConfig"]
+    workers = cluster["workerGroupSpecs"]
+    for group in (cluster["headGroupSpec"], *workers):
+        pod = group["template"]["spec"]
+        (container,) = pod["containers"]
+        mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+        assert mounts.keys() == {volume["name"] for volume in pod["volumes"]}
+        assert Path(runs["args"]["config"]).parent == Path(mounts["config"])
+    gpus = [group["template"]["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] for group in workers]
+    assert min(map(float, gpus)) >= RayRow().gpus
+
+
+def test_the_fleets_page_says_what_the_configuration_takes() -> None:
+    text = (HERE / "fleet.md").read_text()
+    (row,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    read = parse(row, {}).renderer
+    assert (read.home, read.ray.max_replicas) == ("ray", 4)
+    for named in re.findall(r"`(kubernetes/[\w.]+)`", text):
+        assert (HERE / named).exists()
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl here")

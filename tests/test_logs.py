@@ -87,6 +87,9 @@ def test_everything_a_person_may_ask_about_becomes_a_line() -> None:
             "AccountMeasured",
             "PriceMeasured",
             "BudgetUsed",
+            "PictureMeasured",
+            "StepShared",
+            "QueueMoved",
         )  # counted; the request's line has the cost
     }
 

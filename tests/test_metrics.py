@@ -39,7 +39,7 @@ from tests.properties import MANY
 
 LABELS = {
     *("dialect", "operation", "status", "team", "fault", "provider", "model", "outcome", "what", "window", "how"),
-    *("le", "reason", "from_provider", "to_provider", "would", "account", "quantile", "policy", "scope"),
+    *("le", "reason", "from_provider", "to_provider", "would", "account", "quantile", "policy", "scope", "engine"),
 }
 """All there are: each costs its values times those of its neighbours in series. No key, no request, no prompt."""
 

@@ -116,6 +116,8 @@ class Render(Struct, frozen=True, kw_only=True):
     """How finished the picture is to look, 0 to 1, where the engine can draw an unfinished one."""
     after: float = 0.0
     """Seconds to wait first."""
+    previews: int = 0
+    """How many unfinished pictures are shown on the way, where the engine has them as it draws."""
 
 
 class Ticket(Struct, frozen=True):

@@ -131,6 +131,7 @@ async def opened(
             premises.recovery.run(),
             chores.report(premises.health),
             premises.news.run(),
+            premises.learned.run(),
             chores.watch_keys(premises.ring, premises.shared.board),
             chores.write_used(premises.admission.used, Accounts(premises.engine)),
             chores.sweep(premises, lambda: app.config.store),

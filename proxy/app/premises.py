@@ -12,6 +12,7 @@ from pathlib import Path
 from msgspec import Struct
 from sqlalchemy import Engine
 
+from proxy.app.drawing import local_renderer
 from proxy.app.setup import Setup
 from proxy.app.storing import open_store
 from proxy.balance import Balances
@@ -25,6 +26,8 @@ from proxy.edge.webhooks import Webhooks
 from proxy.edge.wire import Intake
 from proxy.events import Bus, Tell
 from proxy.health import Health, Thresholds
+from proxy.learned import NAME as LEARNED
+from proxy.learned import Learned, loads_of
 from proxy.ledger.accounts import Accounts, KeyRing
 from proxy.ledger.book import Ledger
 from proxy.ledger.engine import open_ledger, place_of
@@ -37,7 +40,7 @@ from proxy.logs import Log
 from proxy.metrics import Metrics, workers
 from proxy.pictures import Studio
 from proxy.recovery import Recovery
-from proxy.renderer import CardRenderer, Renderer, WorkerRenderer
+from proxy.renderer import CardRenderer, LocalRenderer, Renderer
 from proxy.repeats import Repeats
 from proxy.shadow import Shadow
 from proxy.shared import Shared, joined
@@ -71,6 +74,10 @@ class Premises(Struct, frozen=True, kw_only=True):
     room: Room
     guard: Guard
     transport: Transport
+    local: LocalRenderer | None
+    """Who draws with local models; None where there are none."""
+    learned: Learned
+    """What their pictures were measured to take."""
     shared: Shared
     """What this server and the others know together."""
     health: Health
@@ -130,7 +137,10 @@ async def furnish(setup: Setup, folder: Path, stack: AsyncExitStack) -> Premises
     store, kept = Pictures(files, "pictures", tell), Pictures(files, "assets", tell)
     studio = Studio(config.limits.picture_pixels)
     stack.callback(studio.close)
-    room, guard, transport = await _roads(config, stack)
+    local = local_renderer(config, tell)
+    learned = Learned(folder / LEARNED, loads_of(config), local)
+    bus.listen(learned.hear)
+    room, guard, transport = await _roads(config, local, stack)
 
     redis = config.shared.redis
     shared = await stack.enter_async_context(joined(redis.reveal() if redis else None, config.shared.prefix, tell))
@@ -171,6 +181,8 @@ async def furnish(setup: Setup, folder: Path, stack: AsyncExitStack) -> Premises
         room=room,
         guard=guard,
         transport=transport,
+        local=local,
+        learned=learned,
         shared=shared,
         health=health,
         balances=Balances(catalogue.lines, transport, room, tell, config.balances),
@@ -222,23 +234,21 @@ async def _books(
     return ledger, tenure
 
 
-async def _roads(config: Config, stack: AsyncExitStack) -> tuple[Room, Guard, Transport]:
+async def _roads(config: Config, local: LocalRenderer | None, stack: AsyncExitStack) -> tuple[Room, Guard, Transport]:
     """What leads outside: room for replies, who goes where a stranger's link leads, who talks to vendors."""
     room = Room(config.limits.replies_bytes)
     guard = Guard(config.links.allow, config.limits.reply_bytes)
     stack.push_async_callback(guard.close)
-    transport = Transport(guard, await _renderers(config, stack), config.limits.reply_bytes)
+    transport = Transport(guard, await _renderers(local, stack), config.limits.reply_bytes)
     stack.push_async_callback(transport.close)
     return room, guard, transport
 
 
-async def _renderers(config: Config, stack: AsyncExitStack) -> dict[str, Renderer]:
+async def _renderers(local: LocalRenderer | None, stack: AsyncExitStack) -> dict[str, Renderer]:
     """Who draws on this machine: cards always, diffusers where a model says how to load it."""
-    models = [model for row in config.providers.values() if row.enabled for model in row.models]
-    loads = {model.name: model.load for model in models if model.load is not None}
     renderers: dict[str, Renderer] = {"card": CardRenderer()}
-    if loads:
-        renderers["diffusers"] = WorkerRenderer(loads, preload=[model.name for model in models if model.preload])
+    if local is not None:
+        renderers["diffusers"] = local
     for renderer in renderers.values():
         await renderer.start()
         stack.push_async_callback(renderer.close)

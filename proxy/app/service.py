@@ -105,6 +105,7 @@ def _desk(setup: Setup, premises: Premises) -> Desk:
             premises.repeats,
             premises.twins,
             premises.shadow,
+            premises.learned,
         ),
         admission=premises.admission,
         intake=premises.intake,
@@ -130,6 +131,7 @@ def _desk(setup: Setup, premises: Premises) -> Desk:
         dialects={name: dialects.load(name) for name in setup.spoken},
         options=config.dialects,
         keep_alive_s=config.limits.keep_alive_s,
+        leave_s=config.renderer.leave_s,
     )
 
 

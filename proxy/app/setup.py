@@ -53,6 +53,7 @@ def _fixed(config: Config) -> Iterator[tuple[str, Any]]:
     yield "ledger.url", config.ledger.url  # a Secret: compared, never shown
     yield "store.url", (config.store.url, config.store.options)
     yield "admin.bind", config.admin.bind
+    yield "renderer", config.renderer
     models = [(name, model) for name, row in config.providers.items() if row.enabled for model in row.models]
     loads = {(name, model.name): (model.load, model.preload) for name, model in models if model.load is not None}
     yield "what the local renderer loads", loads

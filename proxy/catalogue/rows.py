@@ -13,6 +13,7 @@ from providers.contract import Account, Model, Provider, Secret
 from proxy.config import AccountRow, ConfigError, ModelRow, ProviderRow
 from proxy.lines import Lane, Line
 from proxy.policy import Offer
+from proxy.renderer.models import lacking
 
 OF_MODELS = ("ceilings", "seconds", "concurrencies")
 """Settings of a provider's row that say something of its models, by their names."""
@@ -55,7 +56,7 @@ def offer_of(line: Line, row: ProviderRow, model: ModelRow | Model, prices: Pric
         prices=_prices(line, row, model, prices),
         ceiling=row.ceilings.get(model.name),
         here=line.provider.here,
-        out=_lacks(line, row),
+        out=_lacks(line, row) or _files_lacking(model),
         regions=frozenset([lane.region for lane in line.lanes if lane.region is not None]),
         grade=STANDARD if grade is None else grade,
         seconds=row.seconds.get(model.name),
@@ -136,3 +137,8 @@ def _lacks(line: Line, row: ProviderRow) -> str | None:
     return (
         f"the key of providers.{line.name} is empty" if row.key is not None else f"{line.provider.key_from} is not set"
     )
+
+
+def _files_lacking(model: ModelRow | Model) -> str | None:
+    """What has to be pulled before a local model can be drawn with, if anything. Looks at names and sizes of files."""
+    return lacking(model.load) if isinstance(model, ModelRow) and model.load is not None else None

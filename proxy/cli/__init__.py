@@ -37,6 +37,8 @@ COMMANDS = {
     "explain": "proxy.cli.explaining:explain",
     "replay": "proxy.cli.replaying:replay",
     "prices": "proxy.cli.prices:prices",
+    "models": "proxy.cli.models:models",
+    "bench-local": "proxy.cli.benching:bench_local",
     "orgs": "proxy.cli.orgs:orgs",
     "teams": "proxy.cli.teams:teams",
     "budgets": "proxy.cli.budgets:budgets",

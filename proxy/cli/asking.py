@@ -17,10 +17,20 @@ from pricing import Book, Quote
 from providers.contract import Generate, Quality
 from providers.contract.model import parse_size
 from proxy.catalogue import Catalogue, rules_of
-from proxy.cli import STALE_DAYS, config_option, json_option, read_config, show_json, show_table, told_plainly
+from proxy.cli import (
+    STALE_DAYS,
+    config_option,
+    data_option,
+    json_option,
+    read_config,
+    show_json,
+    show_table,
+    told_plainly,
+)
 from proxy.cli.routing import refuse_unknown, terms_options
 from proxy.config import Config
 from proxy.explain import explain_plan, usd
+from proxy.learned import NAME, Learned, loads_of
 from proxy.policies import Policies
 from proxy.policy import Offer, Plan, Wish, World
 from proxy.policy import plan as make_plan
@@ -42,13 +52,14 @@ def _size_options(command: Any) -> Any:
 
 def _request_options(command: Any) -> Any:
     says = "Tokens of text are bounded by its bytes; a single one by default."
-    return click.option("--prompt", default=".", help=says)(_size_options(terms_options(command)))
+    return click.option("--prompt", default=".", help=says)(_size_options(terms_options(data_option(command))))
 
 
 @click.command()
 @click.option("--explain", "prompt", metavar="PROMPT", help="The plan of one request instead.")
 @_size_options
 @terms_options
+@data_option
 @config_option
 @json_option
 @told_plainly
@@ -111,7 +122,7 @@ def _vendors(config: Config, catalogue: Catalogue, offers: list[Offer]) -> list[
         {
             "vendor": name,
             "title": catalogue.lines[name].provider.title,
-            "out": sold[0].out if sold else "it has no models",
+            "out": (sold[0].out if all(offer.out for offer in sold) else None) if sold else "it has no models",
             "offers": len(sold),
         }
         for name, sold in found.items()
@@ -154,7 +165,8 @@ def _planned(config_path: Path | None, **asked: Any) -> tuple[Generate, Plan]:
         regions=asked["regions"],
         policy=policy,
     )
-    return request, make_plan(policies.rules(policy), wish, listing.offers, World(now=now))
+    local = Learned(asked["data"] / NAME, loads_of(config)).local(listing.offers)
+    return request, make_plan(policies.rules(policy), wish, listing.offers, World(now=now, local=local))
 
 
 def _request(asked: dict[str, Any]) -> Generate:

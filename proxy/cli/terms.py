@@ -9,6 +9,7 @@ from pricing.kinds import (
     AreaTokens,
     Free,
     Kind,
+    Owned,
     PerCredit,
     PerImage,
     PerMegapixel,
@@ -34,8 +35,8 @@ def in_words(kind: Kind) -> str:
             return f"{first}${usd(kind.usd)} a megapixel"
         case PerToken():
             return f"${usd(kind.image_out)} a million tokens of pictures, ${usd(kind.text_in)} of text read"
-        case PerSecond():
-            return f"${usd(kind.usd)} a second"
+        case PerSecond() | Owned():
+            return f"${usd(kind.rate)} a second"
         case Free():
             return "free"
         case Unpublished():
@@ -61,13 +62,18 @@ def terms(kind: Kind) -> list[tuple[str, str]]:
             return _of_megapixels(kind)
         case PerToken():
             return _of_tokens(kind)
-        case PerSecond():
-            return [
-                ("a second", usd(kind.usd)),
-                (f"a picture, at most {usd(kind.seconds)} s", usd(kind.usd * kind.seconds)),
-            ]
+        case PerSecond() | Owned():
+            return [*_of_a_machine(kind), (f"a picture, at most {usd(kind.seconds)} s", usd(kind.rate * kind.seconds))]
         case Free() | Unpublished():
             return [(kind.why, "0" if isinstance(kind, Free) else "unpriced")]
+
+
+def _of_a_machine(kind: PerSecond | Owned) -> list[tuple[str, str]]:
+    if isinstance(kind, PerSecond):
+        return [("a second", usd(kind.usd))]
+    used = f"{usd(kind.years)} years at {usd(kind.utilisation * 100)} %"
+    power = f"{usd(kind.watts)} W at ${usd(kind.usd_per_kwh)} a kWh"
+    return [(f"a second, of ${usd(kind.purchase_usd)} over {used}, and {power}", usd(kind.rate))]
 
 
 def _of_megapixels(kind: PerMegapixel) -> list[tuple[str, str]]:

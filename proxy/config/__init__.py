@@ -8,6 +8,7 @@ from proxy.config.money import BalancesRow, DriftRow, LedgerRow
 from proxy.config.pictures import CacheRow, RepeatsRow, ReuseRow, StoreRow
 from proxy.config.providers import AccountRow, ModelRow, PriceRow, ProviderRow
 from proxy.config.reading import ConfigError, load, parse, read_text
+from proxy.config.renderer import RendererRow
 from proxy.config.routing import AliasRow, ClassRow, HedgeRow, PolicyRow, QualityRow, Rules, TeamRow
 from proxy.config.serving import AdminRow, CorsRow, LogRow, MetricsRow, SharedRow
 from proxy.config.whole import Config
@@ -35,6 +36,7 @@ __all__ = [
     "PriceRow",
     "ProviderRow",
     "QualityRow",
+    "RendererRow",
     "RepeatsRow",
     "ReuseRow",
     "Rules",

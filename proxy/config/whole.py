@@ -12,6 +12,7 @@ from proxy.config.limits import LimitsRow, LinksRow
 from proxy.config.money import BalancesRow, DriftRow, LedgerRow
 from proxy.config.pictures import CacheRow, RepeatsRow, StoreRow
 from proxy.config.providers import ProviderRow
+from proxy.config.renderer import RendererRow
 from proxy.config.routing import AliasRow, ClassRow, HedgeRow, PolicyRow, QualityRow, Rules, TeamRow
 from proxy.config.serving import AdminRow, CorsRow, LogRow, MetricsRow, SharedRow
 
@@ -47,6 +48,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     metrics: MetricsRow = MetricsRow()
     enhancer: EnhancerRow | None = None
     """Without one, prompts are written out by words of our own, free of charge."""
+    renderer: RendererRow = RendererRow()
     cors: CorsRow = CorsRow()
     shared: SharedRow = SharedRow()
     log: LogRow = LogRow()

@@ -66,6 +66,8 @@ class Desk(Struct, frozen=True, kw_only=True):
     """What the configuration says to each dialect."""
     keep_alive_s: float | None = None
     """Seconds between blanks before a JSON answer, where a caller does not say; None for none."""
+    leave_s: float = 2.0
+    """Seconds after which a client that went away is not thought to come again."""
 
     def origin(self, scope: HTTPScope, headers: Mapping[str, str]) -> str:
         """Scheme and host that links begin with."""

@@ -15,6 +15,7 @@ from proxy.metrics.attempts import Attempts
 from proxy.metrics.money import Money
 from proxy.metrics.offers import BREAKER, Offers
 from proxy.metrics.register import Counts, Register, Topic
+from proxy.metrics.renderer import Renderer
 from proxy.metrics.requests import Requests
 from proxy.metrics.server import Server
 from proxy.metrics.trial import Trial
@@ -34,6 +35,7 @@ class Metrics:
             Money(register),
             Offers(register),
             Server(register),
+            Renderer(register),
             Trial(register),
         )
         self._counts: Counts = {}

@@ -14,6 +14,7 @@ from providers.contract import Code, Drawn, Failure, Fault, Image, ImageRequest,
 from proxy.renderer.asked import seeds_of, size_of
 from proxy.renderer.composition import compose
 from proxy.renderer.pictures import encode
+from proxy.renderer.showing import Show, unseen
 
 LEAST_SIDE, MOST_SIDE = 16, 4096
 _CARD_S = 0.3
@@ -34,8 +35,8 @@ class CardRenderer:
     async def start(self) -> None:
         """Nothing is prepared: threads start with the first card."""
 
-    async def draw(self, step: Render) -> Drawn:
-        """The request's pictures. `Drawn.seconds` is processor time, all pictures together.
+    async def draw(self, step: Render, show: Show = unseen) -> Drawn:
+        """The request's pictures. `Drawn.seconds` is processor time, all pictures together. Shows none unfinished.
 
         Raises REJECTED for a size out of range, a picture that cannot be decoded or a format that is not a raster
         format; THROTTLED when too many cards wait; UNAVAILABLE once closed.

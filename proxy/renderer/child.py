@@ -13,7 +13,7 @@ import msgspec
 from providers.contract import Failure, Fault
 from proxy.renderer.wire import LENGTH, FromWorker, length_of, read_by_proxy
 
-_QUIET = {
+QUIET = {
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -24,6 +24,10 @@ _QUIET = {
     "TQDM_DISABLE": "1",
 }
 """The libraries neither reach for the network nor chat."""
+GENTLE = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""Threads that compute sleep while they wait for each other. They would spin: where they are more than the free cores,
+as beside a busy proxy, a step then takes a hundred times as long. Whoever knows better says so in the environment.
+"""
 _SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS?)$", re.IGNORECASE)
 """Variables the worker has no use for: vendors' keys stay in the proxy."""
 _BUFFER = 8 << 20
@@ -107,4 +111,4 @@ class Child:
 
 
 def _environment(ours: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in ours.items() if not _SECRET.search(name)} | _QUIET
+    return GENTLE | {name: value for name, value in ours.items() if not _SECRET.search(name)} | QUIET

@@ -1,4 +1,4 @@
-"""The worker process: takes jobs from its standard input, draws them one after another, answers on its standard output.
+"""The worker process: takes jobs from its standard input, has an engine draw them, answers on its standard output.
 
 `python -m proxy.renderer.worker`. It knows frames, not torch: an `Engine` draws. It ends with the channel, so that it
 never outlives the proxy, however the proxy died.
@@ -9,15 +9,18 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
-from queue import SimpleQueue
-from threading import Thread
-from typing import BinaryIO, Protocol
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock, Thread
+from typing import BinaryIO
 
-from providers.contract import Drawn, Failure, Fault, ImageRequest
-from proxy.renderer.loads import Load
+from providers.contract import Failure, Fault
+from proxy.renderer.homes.contract import Engine, Opening
+from proxy.renderer.homes.opening import open_engine
 from proxy.renderer.wire import (
     LENGTH,
     Broken,
@@ -26,87 +29,76 @@ from proxy.renderer.wire import (
     Finished,
     FromWorker,
     Job,
-    Progress,
-    Ready,
     Setup,
+    Sketch,
     ToWorker,
     length_of,
     pack,
     read_by_worker,
 )
 
-
-class Engine(Protocol):
-    """What draws, one request at a time. Every error leaves it as a `Failure`, and it can go on after each."""
-
-    def load(self, model: str) -> None:
-        """Make the model ready; nothing happens where it is."""
-
-    def draw(self, model: str, request: ImageRequest, progress: Callable[[float], None]) -> Drawn:
-        """The request's pictures. `progress` is told the part done, 0 to 1; what it raises ends the drawing."""
-
-
-Opening = Callable[[Mapping[str, Load]], Engine]
-"""Makes the engine; raises `Failure` where it cannot be made here."""
+NICER = 5
+"""How much it leaves the processor to others: on a CPU it uses all there is, and the proxy has people waiting."""
+FIRST_TO_GO = "500"
+"""Of 1000, how readily the kernel ends it where memory runs out: before the proxy, which starts it again."""
 
 
 class Worker:
     """One engine at one channel."""
 
-    def __init__(self, source: BinaryIO, sink: BinaryIO) -> None:
+    def __init__(self, source: BinaryIO, sink: BinaryIO, *, linger: float = 0.0) -> None:
+        """`linger`: seconds that the engine has to end by itself once the channel is closed; usually it is cut off."""
         self._source = source
         self._sink = sink
-        self._inbox: SimpleQueue[ToWorker] = SimpleQueue()
-        self._dropped: set[int] = set()
+        self._sending = Lock()
+        self._setup: Future[Setup] = Future()
+        self._engine: Future[Engine] = Future()
+        self._linger = linger
 
-    def serve(self, open_engine: Opening) -> None:
+    def serve(self, opening: Opening) -> None:
         """Serve until the channel closes, which ends the process; returns only where the engine cannot be made."""
         Thread(target=self._listen, daemon=True, name="listen").start()
-        setup = self._inbox.get()
-        assert isinstance(setup, Setup)  # the proxy's first message, always
         try:
-            engine = open_engine(setup.models)
+            engine = opening(self._setup.result(), self._send)
         except Failure as failure:
             self._send(Broken(failure.detail))
             return
-        self._send(Ready(slots=1, problems=tuple(_problems(engine, setup.preload))))
-        while True:
-            job = self._inbox.get()
-            if isinstance(job, Job):
-                self._send(self._draw(engine, job))
-
-    def _draw(self, engine: Engine, job: Job) -> FromWorker:
-        def progress(done: float) -> None:
-            if job.id in self._dropped:
-                raise Failure(Fault.UNAVAILABLE, "nobody waits for this picture any more")
-            self._send(Progress(job.id, done))
-
-        try:
-            return Finished(job.id, engine.draw(job.model, job.request, progress))
-        except Failure as failure:
-            if failure.fault is Fault.UNAVAILABLE and failure.__cause__ is not None:  # where: for the operator
-                traceback.print_exception(failure.__cause__)
-            return Failed.of(job.id, failure)
-        finally:
-            self._dropped.discard(job.id)
+        self._engine.set_result(engine)
+        engine.run()
 
     def _listen(self) -> None:
-        """Read frames as they come, in a thread, so that a closed channel ends the process in the middle of a job."""
+        """Read frames as they come, in a thread, so that a closed channel ends the process in the middle of a step."""
         try:
             while len(head := self._source.read(LENGTH.size)) == LENGTH.size:
-                message = read_by_worker(self._source.read(length_of(head)))
-                if isinstance(message, Drop):
-                    self._dropped.add(message.id)
-                else:
-                    self._inbox.put(message)
-        except Exception:  # deaf, it could only be in the way: the proxy fails the job and starts another worker
+                self._take(read_by_worker(self._source.read(length_of(head))))
+        except Exception:  # deaf, it could only be in the way: the proxy takes its jobs to another worker
             traceback.print_exc()
         finally:
+            if self._linger and self._engine.done():
+                self._engine.result().close()
+                time.sleep(self._linger)
             os._exit(0)  # nothing is worth finishing, and a busy main thread would not hear of it
 
+    def _take(self, message: ToWorker) -> None:
+        if isinstance(message, Setup):
+            self._setup.set_result(message)
+        elif isinstance(message, Job):
+            self._engine.result().submit(message)
+        elif isinstance(message, Drop):
+            self._engine.result().drop(message.id)
+
     def _send(self, message: FromWorker) -> None:
-        self._sink.write(pack(message))
-        self._sink.flush()
+        """Say it; from any thread. What cannot be sent is that job's failure."""
+        try:
+            frame = pack(message)
+        except ValueError as error:
+            if not isinstance(message, Finished | Sketch):
+                raise
+            said = Failure(Fault.UNAVAILABLE, f"the picture cannot be passed on: {error}")
+            frame = pack(Failed.of(message.id, said))
+        with self._sending, suppress(BrokenPipeError):  # nobody is there any more: the listener hears it, too
+            self._sink.write(frame)
+            self._sink.flush()
 
 
 def take_channel() -> tuple[BinaryIO, BinaryIO]:
@@ -119,35 +111,26 @@ def take_channel() -> tuple[BinaryIO, BinaryIO]:
     return source, sink
 
 
-def _problems(engine: Engine, models: tuple[str, ...]) -> list[str]:
-    """Load those models; why some could not be loaded."""
-    problems = []
-    for model in models:
-        try:
-            engine.load(model)
-        except Failure as failure:
-            problems.append(failure.detail)
-    return problems
+def give_way() -> None:
+    """Leave processor and memory to the proxy where there is too little of them for both."""
+    os.nice(NICER)
+    with suppress(OSError):  # there is no such file but on Linux
+        Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
 
 
-def _open_diffusers(models: Mapping[str, Load]) -> Engine:
-    """The real engine, imported only now: after the channel is safe, and while the listener already watches it."""
-    try:
-        from proxy.renderer.engine import DiffusersEngine
-    except ImportError as error:
-        raise Failure(
-            Fault.UNAVAILABLE, f"local models need the packages of darkroom[local], which are not installed: {error}"
-        ) from error
-    return DiffusersEngine(models)
-
-
-def main() -> None:
-    """Run the worker on this process's standard streams."""
+def serve_as_worker(opening: Opening, *, linger: float = 0.0) -> None:
+    """Be the worker, on this process's standard streams, with that engine."""
     source, sink = take_channel()
+    give_way()
     warnings.simplefilter("ignore")  # the libraries warn about their own insides
     logging.lastResort = None
     sys.stdout = sys.stderr
-    Worker(source, sink).serve(_open_diffusers)
+    Worker(source, sink, linger=linger).serve(opening)
+
+
+def main() -> None:
+    """Run the worker with the real engine."""
+    serve_as_worker(open_engine)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from proxy.ledger.accounts import Key
 from proxy.ledger.history import Past
 from proxy.parts import divided
 from proxy.policies import Policies
-from proxy.policy import Plan, Standing, Wish, World
+from proxy.policy import Local, Plan, Standing, Wish, World
 from proxy.policy import plan as make_plan
 from proxy.replay.asked import asked
 from proxy.replay.seen import Seen
@@ -46,6 +46,8 @@ class Scenario(Struct, frozen=True, kw_only=True):
     """Without one: whether each is decided by the policy that did, or by what the configuration says for it now."""
     prices: date | None = None
     """The day whose prices hold for all of them; each its own day's by default."""
+    local: Mapping[str, Local] = {}
+    """By offer, those of this machine: what their pictures take. They are idle, and their models in memory."""
 
 
 class Verdict(Struct, frozen=True):
@@ -160,7 +162,7 @@ class Planner:
             policy=kind.policy,
         )
         day = self._scenario.prices or day
-        world = World(now=datetime.combine(day, time(12), UTC), health=self._health)
+        world = World(now=datetime.combine(day, time(12), UTC), health=self._health, local=self._scenario.local)
         offers = [offer for offer in catalogue.offers(listing, test=False) if offer.name not in kind.out]
         return _first(make_plan(self._rules[kind.policy], wish, offers, world), day)
 

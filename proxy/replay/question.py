@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from pricing import Book
 from proxy.catalogue import Catalogue
 from proxy.config import Config, parse
+from proxy.learned import NAME, Learned, loads_of
 from proxy.ledger.accounts import AccountError, Accounts
 from proxy.ledger.engine import open_ledger
 from proxy.ledger.history import history
@@ -66,7 +67,7 @@ def answer(folder: Path, config: Config, question: Question, environ: Mapping[st
     now = time.time_ns() // 1_000_000
     first = moment(question.since, now, "since")
     last = now if question.until is None else moment(question.until, now, "until")
-    scenario = scenario_of(config, question, environ)
+    scenario = scenario_of(config, question, environ, folder)
     engine = open_ledger(folder, config.ledger.address)
     _check_team(engine, question.team)
     began = time.perf_counter()
@@ -82,8 +83,10 @@ def answer(folder: Path, config: Config, question: Question, environ: Mapping[st
     }
 
 
-def scenario_of(config: Config, question: Question, environ: Mapping[str, str]) -> Scenario:
+def scenario_of(config: Config, question: Question, environ: Mapping[str, str], folder: Path | None = None) -> Scenario:
     """A configuration, with another policy of its own or whatever is to be otherwise.
+
+    `folder`: the data folder, for what pictures drawn here were measured to take.
 
     Where what is given has no providers, it is laid over the configuration there is. Raises QuestionError, ConfigError.
     """
@@ -93,8 +96,11 @@ def scenario_of(config: Config, question: Question, environ: Mapping[str, str]) 
     if question.policy is not None and question.policy not in policies:
         names = ", ".join(policies)
         raise QuestionError("policy", f"there is no policy {question.policy!r}; there are {names}")
+    catalogue = Catalogue(config, Book.load(), environ)
+    learned = Learned(None if folder is None else folder / NAME, loads_of(config))
     return Scenario(
-        catalogue=Catalogue(config, Book.load(), environ),
+        catalogue=catalogue,
+        local=learned.local(catalogue.every_offer()),
         policies=policies,
         policy=question.policy,
         recorded=question.configuration is None,

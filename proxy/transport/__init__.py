@@ -4,8 +4,9 @@ Two of the three translations of trouble are here: HTTP status to fault, and lib
 third, fault to a dialect's words, is each dialect's own.
 """
 
+from proxy.transport.drawn import Wanted, always
 from proxy.transport.driver import Transport, Turn, Watcher
 from proxy.transport.guard import Guard, LinkError
 from proxy.transport.memory import Lease, Room
 
-__all__ = ["Guard", "Lease", "LinkError", "Room", "Transport", "Turn", "Watcher"]
+__all__ = ["Guard", "Lease", "LinkError", "Room", "Transport", "Turn", "Wanted", "Watcher", "always"]

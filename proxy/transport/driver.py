@@ -35,6 +35,7 @@ from providers.contract import (
 )
 from proxy.renderer import Renderer
 from proxy.transport.deadlines import Deadlines
+from proxy.transport.drawn import Wanted, always, draw
 from proxy.transport.events import read_events
 from proxy.transport.faults import by_error, by_status, retry_after
 from proxy.transport.guard import ForbiddenError, Guard, LinkError
@@ -108,13 +109,15 @@ class Transport:
         lease: Lease,
         paid: bool = False,
         turn: Turn | None = None,
+        wanted: Wanted = always,
     ) -> T:
         """Hold a conversation to its end. Raises `Failure`, AMBIGUOUS if it may have been paid for without an answer.
 
         `deadline` is in seconds from now; `paid` says that the conversation takes up a job paid for earlier. `turn`
-        gives it less time as long as it has sent nothing that pays.
+        gives it less time as long as it has sent nothing that pays. `wanted`: whether anybody still waits; where nobody
+        does, what is drawn here is given up, and what is paid elsewhere goes on.
         """
-        talk = _Talk(self, provider, account, watcher, lease, paid)
+        talk = _Talk(self, provider, account, watcher, lease, paid, wanted)
         began = time.monotonic()
         with self._deadlines.within(deadline if turn is None else min(deadline, turn.patience)) as limit:
             try:
@@ -189,12 +192,14 @@ class _Talk:
         watcher: Watcher,
         lease: Lease,
         paid: bool,
+        wanted: Wanted,
     ) -> None:
         self._transport = transport
         self._provider = provider
         self._account = account
         self._watcher = watcher
         self._lease = lease
+        self._wanted = wanted
         self._stream: aiohttp.ClientResponse | None = None
         self._events: AsyncIterator[Event] | None = None
         self.paid = paid
@@ -224,8 +229,7 @@ class _Talk:
     async def _render(self, step: Render) -> Drawn:
         if step.after:
             await asyncio.sleep(step.after)
-        drawn: Drawn = await self._transport.renderer(step.engine).draw(step)
-        return drawn
+        return await draw(self._transport.renderer(step.engine), step, self._watcher.preview, self._wanted)
 
     async def _call(self, call: Call) -> Reply:
         if call.after:

@@ -29,7 +29,7 @@ STEERING = ("strict", "max_cost", "max_seconds", "regions", "policy", "providers
 ASIDE = frozenset(
     {
         *("id", "key", "dialect", "request", "print", "created", "lease", "idempotency", "retry", "keep", "recall"),
-        *("preview", "held", "notes", "twin", "cache", "user"),
+        *("preview", "held", "wanted", "notes", "twin", "cache", "user"),
     }
 )
 """Fields of a job that are about the asking; of its key, the team counts, and whether it is for tests."""

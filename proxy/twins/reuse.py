@@ -26,6 +26,7 @@ from proxy.ledger.orders import Close, JobRecord, Repeated, Reserve
 from proxy.pictures import Studio
 from proxy.repeats import Repeats
 from proxy.store import Pictures, Stored
+from proxy.transport import Wanted
 from proxy.twins.likeness import Likeness, likeness
 from proxy.twins.turns import Turns
 
@@ -110,12 +111,16 @@ class Twins:
                 answer = await self._without(asked.job)
             elif answer is None:
                 keep = asked.job.keep or asked.age_s is not None
-                answer = await buy(replace(asked.job, twin=asked.like.own, keep=keep))
+                answer = await buy(replace(asked.job, twin=asked.like.own, keep=keep, wanted=self._wanted(asked)))
                 if isinstance(answer, Answer):
                     answer = replace(answer, how="miss")
             return answer
         finally:
             self._turns.end(asked.like.own, answer if isinstance(answer, Answer) and whole(answer) else None)
+
+    def _wanted(self, asked: Asked) -> Wanted:
+        """Whether the one who buys it still waits, or anybody else does."""
+        return lambda: asked.job.wanted() or self._turns.awaited(asked.like.own)
 
     async def _kept(self, asked: Asked) -> Answer | Repeated | None:
         """The answer with the kept picture that would do best, given to this job; of several the youngest."""

@@ -29,6 +29,11 @@ class Turns:
         """The first of some pictures that is being bought."""
         return next((each for each in prints if each in self._lines), None)
 
+    def awaited(self, print_: bytes) -> bool:
+        """Whether anybody waits for a picture that is being bought."""
+        line = self._lines[print_]
+        return any(not turn.done() for turn in (*line.heirs, *line.others))
+
     def begin(self, print_: bytes) -> None:
         """Whoever says so buys this picture; `end` has to follow, whatever happens."""
         assert print_ not in self._lines

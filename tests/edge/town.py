@@ -29,7 +29,7 @@ from proxy.dialects import NAMES, load
 from proxy.dialects.contract import Dialect, Generating, Route
 from proxy.edge.answering import BROKEN
 from proxy.ledger.tables import balances, entries
-from proxy.renderer import CardRenderer
+from proxy.renderer import CardRenderer, Show, unseen
 from proxy.renderer.asked import seeds_of, size_of
 from tests.edge.examples import CLOUD, MASK, PHOTO, STUDIO, Example, File, filled, form, url
 from tests.edge.house import House, house
@@ -116,7 +116,7 @@ class Quick(CardRenderer):
         super().__init__()
         self._painter = painter
 
-    async def draw(self, step: Render) -> Drawn:
+    async def draw(self, step: Render, show: Show = unseen) -> Drawn:
         return await self._painter.draw(step)
 
 

@@ -410,7 +410,7 @@ def test_what_is_in_memory_does_not_grow_with_the_past(month: Month) -> None:
         nonlocal alive
         for place, past in enumerate(history(month.engine, FIRST, LAST, page=20)):
             if place % 100 == 99:
-                alive = max(alive, sum(isinstance(each, Past) for each in gc.get_objects()))
+                alive = max(alive, sum(type(each) is Past for each in gc.get_objects()))
             yield past
 
     replay(pasts, scenario())

@@ -87,6 +87,11 @@ def turns(server: Running, event: str) -> list[str]:
     return [line["state"] for line in server.log() if line.get("event") == event]
 
 
+def lost(pair: Pair) -> int:
+    """How often a server has lost Redis so far."""
+    return sum(turns(server, "SharedTurned").count("gone") for server in pair.servers)
+
+
 @contextmanager
 def without_redis(pair: Pair) -> Iterator[None]:
     """Redis is gone, as both have noticed; and afterwards back."""
@@ -112,8 +117,11 @@ def test_a_limit_holds_over_both_servers_together_and_says_what_both_have_left(p
 
 def test_together_they_keep_to_what_the_account_takes(pair: Pair) -> None:
     key = pair.open.key("many")
-    pair.vendor.most = 0
-    assert asked_at_once(pair, key, 30) == {200: 30}
+    for _ in range(5):
+        pair.vendor.most, before = 0, lost(pair)
+        assert asked_at_once(pair, key, 30) == {200: 30}
+        if lost(pair) == before:  # on a busy machine Redis may answer too late: then each goes alone, as it should
+            break
     assert pair.vendor.most == MOST
 
 

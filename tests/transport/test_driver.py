@@ -32,6 +32,7 @@ from providers.contract import (
     Ticket,
 )
 from providers.openai import run as ask_openai
+from proxy.renderer import Show, unseen
 from proxy.transport import Lease, Room
 from tests.pictures import png
 from tests.transport.driving import LIMIT, driving, paying
@@ -335,7 +336,7 @@ class Painter:
     async def start(self) -> None:
         raise AssertionError
 
-    async def draw(self, step: Render) -> Drawn:
+    async def draw(self, step: Render, show: Show = unseen) -> Drawn:
         if step.model == "broken":
             raise Failure(Fault.UNAVAILABLE, "no paint")
         return Drawn(images=(Image(png()),), seconds=Decimal(1))

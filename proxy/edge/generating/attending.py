@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import msgspec
+from msgspec.structs import replace
 
 from providers.contract import Code, Failure, Fault
 from proxy.dialects.contract import Outgoing
@@ -30,7 +31,10 @@ async def attend(visit: Visit) -> None:
     except GoneError:
         visit.told["delivered"] = False
     except Failure as failure:
-        status = await _refuse(visit, failure)
+        if visit.given_up:
+            visit.told["delivered"] = False
+        else:
+            status = await _refuse(visit, failure)
     except OSError as error:  # of the store, before anything was bought
         status = await _refuse(visit, unstored(error))
     except Exception:  # a mistake of ours: the caller gets the dialect's words for that, the log the traceback
@@ -50,16 +54,22 @@ async def _serve(visit: Visit, key: Key) -> int:
         check_address(visit.headers[WEBHOOK], desk.guard, later=bool(wish or visit.route.accept))
     pause = every(visit.headers, desk.keep_alive_s)
     if ask.streams:
-        return await stream(visit, ask, job, pause)
+        return await stream(visit, ask, _while_wanted(visit, job), pause)
     if wish is not None:
         return await come_back(visit, wish, ask, job, incoming)
     if visit.route.accept is not None:
         return await accept(visit, visit.route.accept, ask, job)
+    job = _while_wanted(visit, job)
     if pause is None:
         answer, joined = await desk.gateway.serve(job)
     else:
         answer, joined = await _alive(visit, pause).through(desk.gateway.serve(job))
     return await deliver(visit, ask, job, answer, joined)
+
+
+def _while_wanted(visit: Visit, job: Job) -> Job:
+    """What is drawn here for it is left off when its client has gone; unless a key says that it comes back for it."""
+    return job if job.idempotency is not None else replace(job, wanted=visit.wanted)
 
 
 def _alive(visit: Visit, pause: float) -> Alive:

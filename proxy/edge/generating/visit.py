@@ -15,7 +15,7 @@ from proxy.edge.desk import Desk
 from proxy.edge.permission import check_spending
 from proxy.edge.preference import WEBHOOK
 from proxy.edge.preparing import Preparation
-from proxy.edge.wire import headers_of, query_of
+from proxy.edge.wire import gone, headers_of, query_of
 from proxy.events import RequestEnded
 from proxy.job import Answer, Job
 from proxy.ledger.accounts import Key
@@ -43,6 +43,9 @@ class Visit:
         self.key: Key | None = None
         self.goes_on = False
         """Its caller is answered, its work is not done: whoever does that ends it, nobody before."""
+        self.given_up = False
+        """Its client went away, and what was drawn for it was left off."""
+        self._left: float | None = None
         self._speakers = speakers
         self._scope = scope
         self._entry: Entry | None = None
@@ -109,6 +112,15 @@ class Visit:
     def seconds(self) -> float:
         """Since its first byte."""
         return time.perf_counter() - self.began
+
+    def wanted(self) -> bool:
+        """Whether to go on with it: its client is there, or went so lately that it may come again and find it."""
+        if not gone(self.receive):
+            return True
+        now = time.perf_counter()
+        self._left = self._left or now
+        self.given_up = now - self._left >= self.desk.leave_s
+        return not self.given_up
 
     def webhook(self, key: Key) -> tuple[str | None, str | None]:
         """Whom to tell, and the token for that: a caller's own address is never shown that of the key's."""

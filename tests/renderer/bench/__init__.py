@@ -1,0 +1,1 @@
+"""Measuring: what figures are made of, and what draws."""

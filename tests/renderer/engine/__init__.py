@@ -1,0 +1,1 @@
+"""The engine inside: families, batches, memory, without a process around them."""
