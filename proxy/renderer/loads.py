@@ -175,7 +175,11 @@ class Hub(_Load, frozen=True, kw_only=True, tag="hub"):
 
 
 class Tiny(_Load, frozen=True, kw_only=True, tag="tiny"):
-    """`darkroom-tiny`, the small model that comes with Darkroom: it draws simple scenes on a CPU."""
+    """`darkroom-tiny`, a small model of our own that draws simple scenes on a CPU.
+
+    Its weights are not part of this version yet: `python -m tools.train_tiny train` makes them, and a model with this
+    load is out until they lie in `proxy/renderer/tiny`.
+    """
 
 
 Load = Untrained | Folder | Hub | Tiny
