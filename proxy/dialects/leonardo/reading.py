@@ -80,7 +80,9 @@ def number(lowest: float, highest: float) -> Reader:
 
     @taking("number", lowest=lowest, highest=highest)
     def reader(name: str, value: Any) -> float:
-        if not isinstance(value, int | float) or isinstance(value, bool) or not isfinite(value):
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise mistyped(name, "a Float", "Float", value)
+        if isinstance(value, float) and not isfinite(value):  # of a whole number, which may be too large, not asked
             raise mistyped(name, "a Float", "Float", value)
         _hold(name, value, lowest, highest, "{name} must be between {lowest:g} and {highest:g}")
         return value

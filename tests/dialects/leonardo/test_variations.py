@@ -118,6 +118,7 @@ def test_anything_may_be_made_larger() -> None:
         {"creativityStrength": 11},
         {"upscaleMultiplier": 0.9},
         {"upscaleMultiplier": 2.1},
+        {"upscaleMultiplier": 10**400},
         {"upscalerStyle": "REALISTIC"},
         {"ultraUpscaleStyle": "GENERAL"},
         {"ultraUpscaleStyle": "ARTISTIC", "similarity": 0},
