@@ -31,17 +31,18 @@ def main() -> None:
     "--work", type=_WORK, default=Path("build/tiny"), help="What is kept on the way: a run goes on from here."
 )
 @click.option("--scenes", default=60_000, help="Different pictures to learn from.")
-@click.option("--coder-steps", default=4_000, help="Steps of the autoencoder, 10 crops each.")
+@click.option("--coder-pictures", default=6_000, help="Pictures that the autoencoder learns from.")
+@click.option("--coder-steps", default=4_000, help="Steps of the autoencoder, and again of its decoder, 8 crops each.")
 @click.option("--steps", default=6_000, help="Steps of the denoiser, 64 pictures each.")
 @click.option("--seed", default=1, help="Of everything that is left to chance.")
-def train(work: Path, scenes: int, coder_steps: int, steps: int, seed: int) -> None:
+def train(work: Path, scenes: int, coder_pictures: int, coder_steps: int, steps: int, seed: int) -> None:
     """Train the model and save it as a diffusers pipeline in float16."""
     work.mkdir(parents=True, exist_ok=True)
     tokenizer = build_tokenizer()
-    coder = train_autoencoder(work / "autoencoder.pt", coder_steps, seed)
+    coder = train_autoencoder(work / "autoencoder.pt", coder_pictures, coder_steps, seed)
     told, latents = encoded_scenes(work, coder, scenes, seed)
     learnt = train_denoiser(work, tokenizer, told, latents, steps, seed)
-    coder = refine_decoder(work / "refined.pt", coder, coder_steps, seed)
+    coder = refine_decoder(work / "refined.pt", coder, coder_pictures, coder_steps, seed)
     made = pipeline(tokenizer, learnt.text, coder, learnt.noise)
     click.echo(f"{parameters(coder, learnt.text, learnt.noise):,} parameters")
     made.to(torch.float16).save_pretrained(work / "darkroom-tiny", safe_serialization=True)

@@ -20,7 +20,6 @@ from .network import autoencoder
 from .scene import random_scene
 from .stopwatch import Stopwatch
 
-_PICTURES = 6_000
 _BATCH = 8
 _CROP = 96
 _RATE = 1.5e-3
@@ -28,39 +27,39 @@ _BLUR = 0.1
 """The most noise that is added, in deviations."""
 
 
-def train_autoencoder(to: Path, steps: int, seed: int) -> AutoencoderTiny:
-    """The trained autoencoder, from the file where it was trained before."""
+def train_autoencoder(to: Path, pictures: int, steps: int, seed: int) -> AutoencoderTiny:
+    """The autoencoder, trained on so many pictures; from the file where it was trained before."""
+    torch.manual_seed(seed)
     network: AutoencoderTiny = autoencoder()
-    if to.exists():
-        network.load_state_dict(torch.load(to))
-    else:
-        torch.manual_seed(seed)
-        network = autoencoder()
-        _learn(network, list(network.parameters()), steps, seed)
-        torch.save(network.state_dict(), to)
-    network.eval()
-    return network
+    return _learnt(to, network, list(network.parameters()), pictures, steps, seed)
 
 
-def refine_decoder(to: Path, network: AutoencoderTiny, steps: int, seed: int) -> AutoencoderTiny:
+def refine_decoder(to: Path, network: AutoencoderTiny, pictures: int, steps: int, seed: int) -> AutoencoderTiny:
     """The autoencoder with a decoder that learnt for longer; its latents stay as they are, so that the denoiser may
     learn them at the same time. From the file where it was refined before.
     """
+    torch.manual_seed(seed + 4)
+    network.encoder.requires_grad_(False)
+    return _learnt(to, network, list(network.decoder.parameters()), pictures, steps, seed + 4)
+
+
+def _learnt(
+    to: Path, network: AutoencoderTiny, weights: list[nn.Parameter], pictures: int, steps: int, seed: int
+) -> AutoencoderTiny:
     if to.exists():
         network.load_state_dict(torch.load(to))
     else:
-        torch.manual_seed(seed + 4)
-        network.encoder.requires_grad_(False)
-        _learn(network, list(network.decoder.parameters()), steps, seed + 4)
+        _learn(network, weights, drawn(pictures, seed), steps, seed)
         torch.save(network.state_dict(), to)
     network.eval()
     return network
 
 
-def _learn(network: AutoencoderTiny, weights: list[nn.Parameter], steps: int, seed: int) -> None:
+def _learn(
+    network: AutoencoderTiny, weights: list[nn.Parameter], pictures: NDArray[np.uint8], steps: int, seed: int
+) -> None:
     """Let these of its weights learn."""
     network.train()
-    pictures = drawn(_PICTURES, seed)
     chance = random.Random(seed)  # noqa: S311
     learning = torch.optim.AdamW(weights, lr=_RATE, betas=(0.9, 0.99), weight_decay=0)
     pace = torch.optim.lr_scheduler.OneCycleLR(learning, _RATE, total_steps=steps, pct_start=0.05)

@@ -7,6 +7,7 @@ colour and place never came together in its training.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from .autoencoding import as_input
 from .captions import plain
 from .drawing import picture_of
 from .scene import (
@@ -98,7 +100,7 @@ def train_judge(to: Path, many: int, steps: int, seed: int) -> Judge:
     for step in range(steps):
         chosen = [chance.randrange(many) for _ in range(_BATCH)]
         with torch.autocast("cpu", torch.bfloat16):
-            told = judge(_worn(_as_seen(pictures[chosen]), chance))
+            told = judge(_worn(as_input(pictures[chosen]), chance))
         loss = torch.stack(
             [nn.functional.cross_entropy(told[name].float(), truth[name][chosen]) for name in ATTRIBUTES]
         ).sum()
@@ -113,13 +115,15 @@ def train_judge(to: Path, many: int, steps: int, seed: int) -> Judge:
     return judge
 
 
-def agreement(judge: Judge, pictures: list[Image.Image], scenes: list[Scene]) -> dict[str, float]:
+def agreement(
+    judge: Callable[[Tensor], dict[str, Tensor]], pictures: list[Image.Image], scenes: list[Scene]
+) -> dict[str, float]:
     """For each attribute, the part of the pictures in which the judge sees what the scene says, 0 to 1.
 
     Position counts where there is one subject only.
     """
     with torch.inference_mode():
-        told = judge(_as_seen(np.stack([small(picture) for picture in pictures])))
+        told = judge(as_input(np.stack([small(picture) for picture in pictures])))
     right = {}
     for name in ATTRIBUTES:
         counted = torch.tensor([name != "position" or scene.count == 1 for scene in scenes])
@@ -156,11 +160,6 @@ def answers(scenes: list[Scene], name: str) -> Tensor:
 def small(picture: Image.Image) -> NDArray[np.uint8]:
     """The picture as the judge sees it: [side, side, 3]."""
     return np.asarray(picture.resize((_SIDE, _SIDE), Image.Resampling.BOX))
-
-
-def _as_seen(pictures: NDArray[np.uint8]) -> Tensor:
-    whole = torch.from_numpy(pictures).permute(0, 3, 1, 2)
-    return (whole.float() / 127.5 - 1).to(memory_format=torch.channels_last)
 
 
 def _worn(pictures: Tensor, chance: random.Random) -> Tensor:

@@ -91,21 +91,19 @@ def held_out(scene: Scene) -> bool:
 
 def training_scenes(many: int, seed: int) -> list[Scene]:
     """Random scenes without the held-out combinations."""
-    chance = random.Random(seed)  # noqa: S311
-    scenes: list[Scene] = []
-    while len(scenes) < many:
-        scene = random_scene(chance)
-        if not held_out(scene):
-            scenes.append(scene)
-    return scenes
+    return _scenes(many, seed, held_out_ones=False)
 
 
 def examined_scenes(many: int, seed: int) -> list[Scene]:
     """Random scenes of the held-out combinations only."""
+    return _scenes(many, seed, held_out_ones=True)
+
+
+def _scenes(many: int, seed: int, *, held_out_ones: bool) -> list[Scene]:
     chance = random.Random(seed)  # noqa: S311
     scenes: list[Scene] = []
     while len(scenes) < many:
         scene = random_scene(chance)
-        if held_out(scene):
+        if held_out(scene) is held_out_ones:
             scenes.append(scene)
     return scenes
